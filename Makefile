@@ -1,0 +1,140 @@
+# The papers' pipeline. `make` runs every notebook of the mini profile, `make help` lists the rest.
+#
+#   make                        everything, offline, on a CPU
+#   make table3                 one table, with whatever has to run before it
+#   make PROFILE=smoke          the same notebooks, cut down until they take seconds
+#   make DEVICE=cuda            the same on a GPU
+#   make SEEDS=persona.jsonl    personas from your own file of seeds (PersonaHub's format; LABELS=csv grades the reader)
+#   make -j2                    two notebooks at a time
+#
+# A notebook runs again when its content has changed: its cells, its parameters, the modules it imports, the files
+# it names, or a notebook it follows. Touching a file changes nothing.
+
+PROFILE ?= mini
+DEVICE  ?=
+SEEDS   ?=
+LABELS  ?=
+# Where pip finds torch; on Linux https://download.pytorch.org/whl/cpu avoids several GB of CUDA.
+TORCH_INDEX ?=
+
+NOTEBOOKS := $(patsubst notebooks/%.ipynb,%,$(wildcard notebooks/*.ipynb notebooks/*/*.ipynb))
+OUT := outputs/$(PROFILE)
+RAN := $(OUT)/notebooks
+KEY := $(OUT)/keys
+
+.PHONY: all
+all: $(NOTEBOOKS)  ## run every notebook whose content is new (the default)
+
+# ---- The graph: a notebook on the left reads what the one on the right has saved -----------------------------
+
+$(RAN)/vptt/s3_2_vprag.ipynb:    $(RAN)/vptt/s3_1_bench.ipynb
+$(RAN)/vptt/s3_4_score.ipynb:    $(RAN)/vptt/s3_1_bench.ipynb
+$(RAN)/vptt/s4_2_3_study.ipynb:  $(RAN)/vptt/s3_1_bench.ipynb
+$(RAN)/vptt/s4_2_3_tables.ipynb: $(RAN)/vptt/s4_2_3_study.ipynb
+
+# ---- Figures and tables, by the notebook that makes them -----------------------------------------------------
+
+FROM_TABLES := table3 table7 table8 table9 table10 tables7_10 fig_q3_methods fig_q3_copying fig_q3_controls
+FROM_VPRAG  := fig_vprag
+FROM_SCORE  := fig_score
+FROM_AUDIT  := audit fig_simplex
+RESULTS     := $(FROM_TABLES) $(FROM_VPRAG) $(FROM_SCORE) $(FROM_AUDIT)
+
+$(FROM_TABLES): $(RAN)/vptt/s4_2_3_tables.ipynb
+$(FROM_VPRAG):  $(RAN)/vptt/s3_2_vprag.ipynb
+$(FROM_SCORE):  $(RAN)/vptt/s3_4_score.ipynb
+$(FROM_AUDIT):  $(RAN)/both/x1_audit.ipynb
+
+.PHONY: $(RESULTS) tables figures compare
+$(RESULTS):
+	@ls $(OUT)/tables/$@.* $(OUT)/figures/$@.* 2>/dev/null || true
+
+tables: table3 table7 table8 table9 table10  ## VPTT's Tables 3 and 7-10, ours beside the paper's
+figures: $(filter fig_%,$(RESULTS))  ## every figure, as PDF, SVG or PNG
+compare: $(FROM_TABLES) $(FROM_AUDIT)  ## print the paper's values beside ours
+	@for file in $(OUT)/tables/compare*.md; do test -e $$file && cat $$file && echo; done; true
+
+# ---- How a notebook runs -------------------------------------------------------------------------------------
+
+# An active environment that has the pins is used; otherwise .venv, which is built when it lacks any line of the
+# lock. `make PYTHON=...` decides for itself.
+ifndef PYTHON
+PYTHON := $(shell python3 requirements/check.py >/dev/null 2>&1 && command -v python3)
+ifndef PYTHON
+PYTHON := .venv/bin/python
+INSTALL := $(shell .venv/bin/python requirements/check.py --exact >/dev/null 2>&1 || echo .venv)
+endif
+endif
+
+RUNNER := $(PYTHON) -m personalab.runner
+OPTIONS := --profile $(PROFILE) $(if $(DEVICE),--offer device=$(DEVICE)) $(if $(SEEDS),--offer 'seeds=$(SEEDS)') $(if $(LABELS),--offer 'labels=$(LABELS)')
+
+.DELETE_ON_ERROR:
+.PHONY: environment keys $(NOTEBOOKS)
+environment: $(INSTALL)
+
+# One target per notebook: make vptt/s3_1_bench
+$(NOTEBOOKS): %: $(RAN)/%.ipynb
+
+# The runner writes the target only after every cell has run, so a failed notebook stays out of date.
+$(NOTEBOOKS:%=$(RAN)/%.ipynb): $(RAN)/%.ipynb: $(KEY)/%.key
+	@$(RUNNER) run $* $(OPTIONS)
+
+# A key file holds a hash of all that its notebook rests on. Every make refreshes them first, but the time of a
+# key moves only with its content; the empty recipe (;) has make look at that time again, and the plus sign has
+# `make -n` refresh them too, so that it tells the truth.
+$(NOTEBOOKS:%=$(KEY)/%.key): keys
+	+@:
+keys: environment
+	+@! command -v $(PYTHON) >/dev/null || $(RUNNER) keys $(OPTIONS)
+
+.PHONY: .venv
+.venv:
+	python3 -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13) and "Python 3.11 or 3.12 is needed")'
+	python3 -m venv .venv
+	.venv/bin/pip install $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) $(shell grep '^torch==' requirements/cpu.txt)
+	.venv/bin/pip install -r requirements/cpu.txt
+	.venv/bin/pip install --no-deps -e .
+	.venv/bin/python requirements/check.py --exact
+
+# ---- Around it -----------------------------------------------------------------------------------------------
+
+.PHONY: help doctor test lint bench lab clean lock
+help:  ## this list
+	@sed -n '3,8s/^#//p' Makefile
+	@echo; echo "Targets"
+	@sed -nE 's/^([a-z]+):.*  ## (.*)/  \1\t\2/p' Makefile | expand -t 14
+	@echo; echo "One figure or table"; echo "  $(RESULTS)" | fold -sw 100
+	@echo; echo "One notebook"; echo "  $(NOTEBOOKS)" | fold -sw 100
+
+doctor: environment  ## Python, packages against the lock, torch and GPU, disk, MiniLM, test data
+	@$(PYTHON) requirements/doctor.py
+
+test: environment  ## pytest with coverage; executes every notebook at smoke size
+	$(PYTHON) -m pytest --cov --cov-report=term:skip-covered --cov-fail-under=90
+
+lint: environment  ## ruff over modules and notebooks; notebooks hold no outputs
+	$(PYTHON) -m ruff check .
+	$(PYTHON) -m ruff format --check .
+	$(PYTHON) -m nbstripout --verify --keep-id --extra-keys \
+	  "metadata.papermill cell.metadata.papermill metadata.language_info.version" $(NOTEBOOKS:%=notebooks/%.ipynb)
+
+bench: environment  ## scoring and retrieval speed on one core, embeddings given
+	OMP_NUM_THREADS=1 $(PYTHON) tests/bench.py
+
+lab: environment  ## JupyterLab on the notebooks
+	$(PYTHON) -m jupyterlab notebooks
+
+clean:  ## forget the profile's runs and their data; its figures and tables stay
+	rm -rf $(RAN) $(KEY) $(OUT)/data
+
+# Edit the pins in pyproject.toml, then `make lock`: a fresh environment, torch first, the rest under its pin.
+lock:  ## rewrite requirements/cpu.txt from the pins of pyproject.toml
+	rm -rf .venv.lock && python3 -m venv .venv.lock
+	sed -nE 's/^ *"(torch==[0-9.]+)",/\1/p' pyproject.toml > .venv.lock/torch.txt
+	.venv.lock/bin/pip install $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) -r .venv.lock/torch.txt
+	.venv.lock/bin/pip install -c .venv.lock/torch.txt '.[dev]'
+	grep '^#' requirements/cpu.txt > .venv.lock/cpu.txt
+	.venv.lock/bin/pip freeze | sed -E 's/^(torch==[0-9.]+).*/\1/' \
+	  | grep -vE '^(personalab|nvidia-|triton|cuda-)' | sort -f >> .venv.lock/cpu.txt
+	mv .venv.lock/cpu.txt requirements/cpu.txt && rm -rf .venv.lock
