@@ -1,0 +1,1 @@
+"""The Visual Personalization Turing Test (VPTT), part by part."""
