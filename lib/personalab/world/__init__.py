@@ -1,0 +1,1 @@
+"""The miniature world: attributes, their words, and (later) scenes and models."""
