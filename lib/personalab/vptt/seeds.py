@@ -24,9 +24,13 @@ _ENGLISH = frozenset(
     "a an the of to and in on for with who that is are at from by as has have their his her its my i about or be "
     "this which not but into was how they she he it over also".split()
 )
+_NOT_ENGLISH = frozenset(
+    "der die und ein eine mit aus für ist von el los las un una que con para por le les des du une et est il che di "
+    "per uma com não het een van met och en som".split()
+)
 _PLURAL = re.compile(
-    r"\b(?:group|team|couple|panel|committee|council|company|firm|startup|organi[sz]ation|agency|community of|network of|"
-    r"family of|class of|students|children|siblings|twins|residents|members of|players who|parents who)\b"
+    r"\b(?:group|team|couple|panel of|committee|council|company|firm|startup|organi[sz]ation|agency|community of|network of|"
+    r"family of|class of|students(?!')|children(?!')|siblings|twins|residents|members of|players who|parents who)\b"
 )
 _ONE_OF = re.compile(
     r"\b(?:member|owner|leader|head|director|manager|founder|employee|ceo|representative|coach|captain|president|coordinator|volunteer|worker|officer|teacher|parent|mother|father) (?:of|for|at|in|from|with|to)\b"
@@ -37,7 +41,7 @@ _MINOR = re.compile(
 #: letters; the patterns here and in `facts` are meant for one sentence and take their time over a long one
 _LONGEST = 2000
 _NOT_A_PERSON = re.compile(
-    r"\b(?:fictional|character in|cartoon|ghost|alien|robot|vampire|wizard|narrator)\b|(?:parrot|puppy|kitten|cat|dog)\s*$"
+    r"\b(?:fictional|character in|cartoon|ghost|alien|robot|vampire|wizard|narrator)\b|\b(?:parrot|puppy|kitten|cat|dog)\s*$"
 )
 
 
@@ -196,8 +200,9 @@ def _refusal(text: str) -> str | None:
     words = re.findall(r"[^\W\d_]+", lower)
     if not words:
         return "no words"
-    latin = sum(word.isascii() for word in words) / len(words)
-    if latin < 0.7 or (len(words) > 4 and not 0.1 <= sum(word in _ENGLISH for word in words) / len(words)):
+    latin = sum(max(word) < "\u0250" for word in words) / len(words)
+    english, other = (sum(word in short for word in words) for short in (_ENGLISH, _NOT_ENGLISH))
+    if latin < 0.7 or other > english or (len(words) > 4 and english < 0.1 * len(words)):
         return "not English"
     if len(words) > 80:
         return "longer than 80 words"

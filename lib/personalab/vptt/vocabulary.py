@@ -4,10 +4,11 @@ Words come from the region of the place, the occupation and the interests, never
 that name another country of the region are left out.
 """
 
+import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -47,8 +48,8 @@ class Vocabulary(NamedTuple):
 def draw_vocabulary(d: Demographics, region: str, family: str, rng: np.random.Generator) -> Vocabulary:
     """E: 15 to 20 entries per facet, at least 70 % of each from the region, the rest from work and interests.
 
-    Regional entries come from the country itself and what the region has in common; only where those run out,
-    from a neighbouring country.
+    Regional entries come from the country itself and what the region has in common. Where those run out, a facet
+    stays nearer to 15, and only below that it takes words from a neighbouring country.
     """
     home, abroad = _local(region, d.country, d.city)
     own = _own(d, family)
@@ -56,7 +57,8 @@ def draw_vocabulary(d: Demographics, region: str, family: str, rng: np.random.Ge
     implies: dict[str, dict[str, str]] = {}
     total = regional = 0
     for categories in FACETS.values():
-        n = int(rng.integers(15, 21))
+        at_home, mine = (sum(len(pool.get(k, ())) for k in categories) for pool in (home, own))
+        n = max(15, min(int(rng.integers(15, 21)), at_home + mine, int(at_home / REGIONAL)))
         quota = int(np.ceil(REGIONAL * n))
         local = _spread(home, categories, quota, rng)
         local += _spread(abroad, categories, quota - len(local), rng)
@@ -124,15 +126,12 @@ def _local(region: str, country: str, city: str) -> tuple[dict[str, list[str]], 
     entry = regions()[region]
     inside = [place for place in entry["cities"] if place["country"] == country]
     at_home = [place for place in inside if place["city"] == city] or inside
-    own = _proper_nouns().get(country, ())
-    foreign = [
-        noun for other in entry["countries"] if other != country for noun in _proper_nouns().get(other, ())
-    ]
+    foreign = [_names(other) for other in entry["countries"] if other != country]
     home: dict[str, list[str]] = {}
     abroad: dict[str, list[str]] = {}
     for category, phrases in entry["elements"].items():
         for phrase in phrases:
-            elsewhere = any(noun in phrase for noun in foreign) and not any(noun in phrase for noun in own)
+            elsewhere = any(names(phrase) for names in foreign) and not _names(country)(phrase)
             (abroad if elsewhere else home).setdefault(category, []).append(phrase)
     home["background"] = [phrase for place in at_home for phrase in place["landmarks"]] + home.get(
         "background", []
@@ -141,9 +140,10 @@ def _local(region: str, country: str, city: str) -> tuple[dict[str, list[str]], 
 
 
 @cache
-def _proper_nouns() -> dict[str, list[str]]:
-    """country -> words that tie a phrase to it."""
-    return grammar.load("proper_nouns")
+def _names(country: str) -> Callable[[str], Any]:
+    """Whether a phrase holds a word that ties it to the country."""
+    nouns = grammar.load("proper_nouns").get(country)
+    return re.compile(rf"\b(?:{'|'.join(map(re.escape, nouns))})").search if nouns else lambda phrase: None
 
 
 def _own(d: Demographics, family: str) -> dict[str, list[str]]:
