@@ -8,7 +8,7 @@ from personalab.vptt import grammar
 from personalab.vptt.facts import find_age, find_interests
 from personalab.vptt.seeds import parse
 
-#: sentence, occupation, gender, age band, interests; written for this test, not for the rules
+#: sentence, occupation, gender, age band, interests; written by hand, and rules that failed on them were mended
 SENTENCES = [
     (
         "A retired nurse from Leeds who loves gardening and chess",
