@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from personalab.records import CATEGORIES, OPTIONAL_CATEGORIES
-from personalab.vptt.grammar import load, phrase
+from personalab.vptt.grammar import load
 from personalab.vptt.grammar.captions import (
     BODY,
     SENTENCE,
@@ -22,6 +22,7 @@ from personalab.vptt.grammar.captions import (
     template_shares,
 )
 from personalab.vptt.grammar.templates import fill, parse, templates
+from personalab.world.words import parse as parse_phrase
 
 KINDS = ("activity", "appreciation", "shared", "selfie")
 #: fewest templates per family, over all its scopes
@@ -219,14 +220,14 @@ def test_bad_input_says_what_was_expected():
 
 
 def test_phrases_come_apart():
-    assert phrase("a red boat | object=boat, colour=red") == (
+    assert parse_phrase("a red boat | object=boat, colour=red") == (
         "a red boat",
         {"object": "boat", "colour": "red"},
     )
-    assert phrase("the hour after rain") == ("the hour after rain", {})
+    assert parse_phrase("the hour after rain") == ("the hour after rain", {})
     for bad in ("", " | a=b", "a boat | object", "a boat | =boat"):
         with pytest.raises(ValueError, match="expected"):
-            phrase(bad)
+            parse_phrase(bad)
     with pytest.raises(FileNotFoundError, match="captions"):
         load("no such file")
 

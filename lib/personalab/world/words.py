@@ -34,9 +34,11 @@ def parse(phrase: str) -> tuple[str, Implied]:
     """Split "text | attribute=value, ..." into text and implied values.
 
     Raises:
-        ValueError: an attribute or value that the world does not have, or one attribute twice.
+        ValueError: no text, an attribute or value that the world does not have, or one attribute twice.
     """
     text, _, tail = (part.strip() for part in phrase.partition("|"))
+    if not text:
+        raise ValueError(f"{phrase!r} has no text; expected 'text | attribute=value, ...'")
     implied: Implied = {}
     for pair in filter(None, (part.strip() for part in tail.split(","))):
         attribute, _, value = (part.strip() for part in pair.partition("="))

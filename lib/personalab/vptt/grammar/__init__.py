@@ -2,8 +2,7 @@
 
 Each file holds data only; the modules beside it hold the code that draws from it. A *phrase* is one string,
 `"text"` or `"text | attribute=value, attribute=value"`, where the part after the bar names what the text
-implies in the miniature world of attributes. This module reads files and takes phrases apart. It does not
-check attribute names, draw anything, or know what the files are for.
+implies in the miniature world (`world.words.parse` takes it apart). This module reads files and nothing else.
 """
 
 from functools import cache
@@ -30,20 +29,3 @@ def load(name: str) -> Any:
         known = sorted(str(p.relative_to(_FOLDER).with_suffix("")) for p in _FOLDER.rglob("*.yaml"))
         raise FileNotFoundError(f"no grammar file {name!r}; expected one of {known}")
     return yaml.load(path.read_bytes(), Loader=yaml.CSafeLoader)
-
-
-def phrase(text: str) -> tuple[str, dict[str, str]]:
-    """Split `"text | a=b, c=d"` into the text and {"a": "b", "c": "d"}; no bar, no attributes.
-
-    Raises:
-        ValueError: the text is empty, or a part after the bar is not `attribute=value`.
-    """
-    words, _, tail = text.partition("|")
-    if not words.strip():
-        raise ValueError(f"phrase {text!r} has no text; expected 'text | attribute=value, ...'")
-    pairs = [part.partition("=") for part in tail.split(",") if part.strip()]
-    if any(not (key.strip() and sign and value.strip()) for key, sign, value in pairs):
-        raise ValueError(
-            f"phrase {text!r}: expected 'attribute=value' pairs, parted by commas, after the bar"
-        )
-    return words.strip(), {key.strip(): value.strip() for key, _, value in pairs}
