@@ -34,13 +34,16 @@ $(RAN)/vptt/s4_2_3_tables.ipynb: $(RAN)/vptt/s4_2_3_study.ipynb
 
 # ---- Figures and tables, by the notebook that makes them -----------------------------------------------------
 
-FROM_TABLES := table3 table7 table8 table9 table10 tables7_10 fig_q3_methods fig_q3_copying fig_q3_controls
-FROM_VPRAG  := fig_vprag
-FROM_SCORE  := fig_score
-FROM_AUDIT  := audit fig_simplex
-RESULTS     := $(FROM_TABLES) $(FROM_VPRAG) $(FROM_SCORE) $(FROM_AUDIT)
+FROM_TABLES := table3 table7 table8 table9 table10 tables7_10 compare_q3 compare_q3_order q3_copying_orders \
+               q3_controls q3_controls_copying fig_q3_methods fig_q3_copying fig_q3_controls
+FROM_BENCH  := bench_stats bench_diversity bench_grounding
+FROM_VPRAG  := fig_vprag vprag_alternatives
+FROM_SCORE  := fig_score score_ascent
+FROM_AUDIT  := audit audit_simplex audit_ipf fig_simplex
+RESULTS     := $(FROM_TABLES) $(FROM_BENCH) $(FROM_VPRAG) $(FROM_SCORE) $(FROM_AUDIT)
 
 $(FROM_TABLES): $(RAN)/vptt/s4_2_3_tables.ipynb
+$(FROM_BENCH):  $(RAN)/vptt/s3_1_bench.ipynb
 $(FROM_VPRAG):  $(RAN)/vptt/s3_2_vprag.ipynb
 $(FROM_SCORE):  $(RAN)/vptt/s3_4_score.ipynb
 $(FROM_AUDIT):  $(RAN)/both/x1_audit.ipynb
@@ -49,9 +52,9 @@ $(FROM_AUDIT):  $(RAN)/both/x1_audit.ipynb
 $(RESULTS):
 	@ls $(OUT)/tables/$@.* $(OUT)/figures/$@.* 2>/dev/null || true
 
-tables: table3 table7 table8 table9 table10  ## VPTT's Tables 3 and 7-10, ours beside the paper's
-figures: $(filter fig_%,$(RESULTS))  ## every figure, as PDF, SVG or PNG
-compare: $(FROM_TABLES) $(FROM_AUDIT)  ## print the paper's values beside ours
+tables: $(filter-out fig_%,$(RESULTS))  ## every table, as CSV, Markdown, LaTeX and HTML
+figures: $(filter fig_%,$(RESULTS))  ## every figure, as PNG and PDF
+compare: $(FROM_TABLES)  ## print the paper's values beside ours
 	@for file in $(OUT)/tables/compare*.md; do test -e $$file && cat $$file && echo; done; true
 
 # ---- How a notebook runs -------------------------------------------------------------------------------------
@@ -126,7 +129,7 @@ lab: environment  ## JupyterLab on the notebooks
 	$(PYTHON) -m jupyterlab notebooks
 
 clean:  ## forget the profile's runs and their data; its figures and tables stay
-	rm -rf $(RAN) $(KEY) $(OUT)/data $(OUT)/cache
+	rm -rf $(RAN) $(KEY) $(OUT)/data $(OUT)/cache outputs/cache
 
 # Edit the pins in pyproject.toml, then `make lock`: a fresh environment, torch first, the rest under its pin.
 lock:  ## rewrite requirements/cpu.txt from the pins of pyproject.toml

@@ -191,7 +191,9 @@ def test_a_good_run(root, capsys):
     path = notebook(root, ENVIRONMENT, "%matplotlib inline", "print(n)")
     assert runner.main(["run", "vptt/x", "--profile", "smoke", "--set", "n=4", "--offer", "device=cuda"]) == 0
     out = capsys.readouterr().out.splitlines()
-    assert out[0] == "[1/1] vptt/x, no time on record yet" and out[1].startswith("      vptt/x took ")
+    assert out[0] == "vptt/x, no time on record yet; 1 to run, about 0 s on record" and out[1].startswith(
+        "      vptt/x took "
+    )
     offline = {"HF_HUB_OFFLINE": "1", "PYTHONHASHSEED": "0"}
     assert (root / "seen.txt").read_text() == repr((sys.executable, str(root), offline, 4))
 

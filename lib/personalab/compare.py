@@ -1,7 +1,8 @@
 """The paper's numbers beside ours.
 
 At another size, with other models, equal numbers are not to be expected; what can be compared is the order of
-methods and the size of gaps. Both columns are always shown, named for whose they are.
+methods, and only as far as it does not hang on a free parameter. Both columns are always shown, named for whose
+they are.
 """
 
 from collections.abc import Sequence
@@ -41,12 +42,10 @@ def order_agreement(compared: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
         compared: a result of `side_by_side`; rows without both values are left out.
 
     Returns:
-        The columns of `by`, `tau` (nan where either side is constant), `n` (methods compared), and whether the
-        same method comes first.
+        The columns of `by`, `tau` (nan where either side is constant) and `n` (methods compared).
     """
     rows = []
     for key, group in compared.dropna(subset=["paper", "ours"]).groupby(list(by), sort=False):
         tau = kendalltau(group["paper"], group["ours"]).statistic
-        same = group["paper"].argmax() == group["ours"].argmax()
-        rows.append([*key, tau, len(group), bool(same)])
-    return pd.DataFrame(rows, columns=[*by, "tau", "n", "same winner"])
+        rows.append([*key, tau, len(group)])
+    return pd.DataFrame(rows, columns=[*by, "tau", "n"])

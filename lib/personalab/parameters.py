@@ -4,6 +4,7 @@ A notebook declares its parameters with their mini defaults; params/<profile>/<n
 change some of them. What this does not do: read a notebook's values while it runs, or hold any default itself.
 """
 
+import argparse
 import difflib
 import re
 from collections.abc import Mapping
@@ -89,3 +90,11 @@ def looks_secret(name: str, value: Any) -> bool:
     return bool(_SECRET_NAME.search(name)) or any(
         shape.fullmatch(item) for item in items if isinstance(item, str) for shape in shapes
     )
+
+
+def assignment(text: str) -> tuple[str, Any]:
+    """ "name=value" as (name, value), the value read as YAML; for argparse."""
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise argparse.ArgumentTypeError(f"got {text!r}, expected name=value")
+    return name, yaml.safe_load(value)

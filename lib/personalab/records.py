@@ -95,8 +95,8 @@ class Persona(Record):
     elements: Elements
     preferences: list[str]
     posts: list[Post] = Field(min_length=1)
-    #: field of d -> "seed" (stated there) or "sampled" (drawn by the grammar or an LLM)
-    sources: dict[str, Literal["seed", "sampled"]] = {}
+    #: field of d -> "seed" (stated there), "sampled" (drawn by the grammar or an LLM) or "unknown" (left open)
+    sources: dict[str, Literal["seed", "sampled", "unknown"]] = {}
     #: element, preference or interest -> the miniature world's attribute values it names (may be empty)
     implies: dict[str, dict[str, str]] = {}
 
@@ -123,7 +123,7 @@ class Rewrite(Record):
     """p': what a method made of a prompt for a persona, or, with `text` None, why there is none."""
 
     persona: str
-    #: whose memory the method saw; differs from `persona` in the mismatched control
+    #: whose memory the method saw, and what the text depends on; scores for another reader keep it
     memory: str
     prompt: str
     method: str

@@ -14,9 +14,7 @@ import sys
 import time
 from typing import Any
 
-import yaml
-
-from .parameters import effective_parameters
+from .parameters import assignment, effective_parameters
 from .sources import (
     PROFILES,
     ROOT,
@@ -108,18 +106,20 @@ def run(name: str, profile: str, parameters: dict[str, Any]) -> float:
 
 
 def _run_aloud(name: str, profile: str, parameters: dict[str, Any]) -> None:
-    """`run` between two lines: which notebook of how many and how long it took last time; how long it took."""
-    names, last = notebook_names(), _manifest(profile, f"notebooks/{name}.json").get("seconds")
-    about = "no time on record yet" if last is None else f"about {last:.0f} s (last run)"
-    print(f"[{names.index(name) + 1}/{len(names)}] {name}, {about}", flush=True)
+    """`run` between two lines: how long this notebook took last time, and all that are stale; how long it took."""
+    stale = [other for other in notebook_names() if other == name or _stale(other, profile)]
+    seconds = {other: _manifest(profile, f"notebooks/{other}.json").get("seconds") for other in stale}
+    about = "no time on record yet" if seconds[name] is None else f"about {seconds[name]:.0f} s (last run)"
+    left = sum(value or 0 for value in seconds.values())
+    print(f"{name}, {about}; {len(stale)} to run, about {left:.0f} s on record", flush=True)
     print(f"      {name} took {run(name, profile, parameters):.0f} s", flush=True)
 
 
-def _assignment(text: str) -> tuple[str, Any]:
-    name, equals, value = text.partition("=")
-    if not equals:
-        raise argparse.ArgumentTypeError(f"got {text!r}, expected name=value")
-    return name, yaml.safe_load(value)
+def _stale(name: str, profile: str) -> bool:
+    """Whether the notebook has not finished since its key last moved."""
+    folder = ROOT / "outputs" / profile
+    key, done = folder / "keys" / f"{name}.key", folder / "notebooks" / f"{name}.ipynb"
+    return not done.exists() or (key.exists() and key.stat().st_mtime > done.stat().st_mtime)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -130,7 +130,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("action", choices=("keys", "run"))
     parser.add_argument("notebook", nargs="?", help="its name, say vptt/s3_1_bench")
     parser.add_argument("--profile", choices=PROFILES, default="mini")
-    value = {"action": "append", "type": _assignment, "default": [], "metavar": "NAME=VALUE"}
+    value = {"action": "append", "type": assignment, "default": [], "metavar": "NAME=VALUE"}
     parser.add_argument("--set", **value, help="a parameter of this notebook")
     parser.add_argument("--offer", **value, help="the same, for the notebooks that declare it")
     options = parser.parse_args(arguments)

@@ -10,13 +10,14 @@ stays quiet; the manifest holds the hashes of the bytes.
 import io
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 
 from . import records
 from .sources import PROFILES, ROOT, declared_parameters, notebook_cells, notebook_path, sha256, write_atomic
@@ -63,7 +64,7 @@ class Run:
     def save(self, file: str, value: Any) -> Path:
         """Save under this notebook's data folder; the suffix chooses the format.
 
-        .jsonl takes records, .parquet a DataFrame, .json plain data, .npz a mapping of arrays.
+        .jsonl takes records, .parquet records or a DataFrame, .json plain data, .npz a mapping of arrays.
         """
         return self._write(self.data / file, _encode(file, value))
 
@@ -146,6 +147,8 @@ def _decode(path: Path, data: bytes, model: type[records.Record] | None) -> Any:
     match path.suffix:
         case ".jsonl" if model is not None:
             return records.read_jsonl(path, model).records
+        case ".parquet" if model is not None:
+            return records.read_parquet(path, model)
         case ".parquet":
             return pd.read_parquet(io.BytesIO(data))
         case ".json":
@@ -159,9 +162,12 @@ def _decode(path: Path, data: bytes, model: type[records.Record] | None) -> Any:
             return data
 
 
-def _parquet(table: pd.DataFrame) -> bytes:
+def _parquet(table: pd.DataFrame | Sequence[records.Record]) -> bytes:
     buffer = io.BytesIO()
-    table.to_parquet(buffer, index=False)
+    if isinstance(table, pd.DataFrame):
+        table.to_parquet(buffer, index=False)
+    else:
+        pq.write_table(records.to_table(table), buffer)
     return buffer.getvalue()
 
 

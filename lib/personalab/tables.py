@@ -6,6 +6,7 @@ formula is quoted in the CSV.
 
 import pandas as pd
 from IPython.display import HTML
+from tabulate import tabulate
 
 from .runs import Run
 
@@ -32,11 +33,16 @@ def save_table(run: Run, table: pd.DataFrame, name: str, caption: str, decimals:
 
 def to_markdown(table: pd.DataFrame, caption: str, decimals: int = 3) -> str:
     """A pipe table with its caption below; missing cells stay empty."""
-    escaped = table.map(
-        lambda cell: cell.replace("|", "\\|").replace("<", "&lt;") if isinstance(cell, str) else cell
-    )
-    body = escaped.to_markdown(index=False, floatfmt=f".{decimals}f", missingval="")
+    rows = [[_plain(cell) for cell in row] for row in table.itertuples(index=False)]
+    body = tabulate(rows, list(table.columns), tablefmt="pipe", floatfmt=f".{decimals}f", missingval="")
     return f"{body}\n\n{caption}\n"
+
+
+def _plain(cell: object) -> object:
+    """A cell that Markdown cannot take for markup; None where it is missing."""
+    if isinstance(cell, str):
+        return cell.replace("|", "\\|").replace("<", "&lt;")
+    return None if pd.isna(cell) else cell
 
 
 def to_html(table: pd.DataFrame, caption: str, decimals: int = 3) -> str:

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
@@ -104,3 +105,15 @@ def test_bootstrap_edges():
         cluster_bootstrap([1.0], [1, 2], np.mean, np.random.default_rng(0))
     with pytest.raises(ValueError, match="level"):
         cluster_bootstrap([1.0, 2.0], [1, 2], np.mean, np.random.default_rng(0), level=95)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16, torch.int64])
+def test_tensors_count_as_their_numbers(dtype):
+    x, y = (torch.tensor(v, dtype=dtype) for v in ([1, 2, 3], [2, 4, 6]))
+    if dtype.is_floating_point:
+        x, y = x.requires_grad_(), y.requires_grad_()
+    assert cohens_d(x, y) == cohens_d(list(x), tuple(y)) == pytest.approx(-2 / math.sqrt(2.5))
+    assert win_shares(torch.stack([x, y], dim=1)).tolist() == [0, 1]
+    interval = cluster_bootstrap(x, torch.tensor([0, 1, 2]), np.mean, np.random.default_rng(0), n=50)
+    assert interval == cluster_bootstrap([1.0, 2, 3], [0, 1, 2], np.mean, np.random.default_rng(0), n=50)

@@ -35,7 +35,7 @@ def test_gender_is_never_drawn(gender):
     for i in range(60):
         d, _, _, sources = person(NOTHING._replace(gender=gender), i)
         assert d.gender == gender
-        assert sources["gender"] == ("sampled" if gender == "unknown" else "seed")
+        assert sources["gender"] == ("unknown" if gender == "unknown" else "seed")
 
 
 def test_stated_facts_are_kept_and_marked():
@@ -56,7 +56,7 @@ def test_stated_facts_are_kept_and_marked():
 
 def test_what_is_not_stated_is_marked_as_drawn_and_varies():
     people = [person(NOTHING, i) for i in range(60)]
-    assert all(set(sources.values()) == {"sampled"} for *_, sources in people)
+    assert all(set(sources.values()) == {"sampled", "unknown"} for *_, sources in people)
     for field in ("country", "occupation", "name", "age", "ethnicity", "home"):
         assert len({getattr(d, field) for d, *_ in people}) > 4, field
     assert all(5 <= len(d.interests) <= 8 and len(set(d.interests)) == len(d.interests) for d, *_ in people)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from scipy.special import softmax
 from scipy.stats import entropy
 
+from personalab.vptt.arrays import plain
 from personalab.vptt.retrieve import (
     attention,
     best_elements,
@@ -367,3 +368,57 @@ def test_bad_input_is_named():
     memory = memorise(KITE, POST, ELEMENT, ("objects",))
     with pytest.raises(ValueError, match="budgets"):
         retrieve(memory, ["walk"], POST(["walk"]), ELEMENT(["walk"]), BUDGETS, 1.0)
+
+
+# --- what callers hand in
+
+KINDS = {
+    "list": lambda x: x,
+    "list of tensors": lambda x: [torch.tensor(v, dtype=torch.float64) for v in x],
+    "tensor": lambda x: torch.tensor(x, dtype=torch.float64),
+    "gradient": lambda x: torch.tensor(x, dtype=torch.float64, requires_grad=True),
+    "bfloat16": lambda x: torch.tensor(x, dtype=torch.bfloat16),
+    "float32": np.float32,
+}
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
+def test_allocation_takes_every_kind_of_number(kind):
+    weights = kind([0.25, 0.5, 0.25])  # exact in every type; H = 1.5 ln 2
+    assert plain(effective_posts(weights)) == pytest.approx(2 * math.sqrt(2), rel=0.01)
+    assert select_posts(weights, 5).tolist() == [1, 0]
+    assert quotas(weights, kind([4, 4, 4]), 4).tolist() == [1, 2, 1]
+    expected = softmax([0.5, 1, 0.5])
+    assert plain(attention(weights, 0.5)) == pytest.approx(expected, rel=0.01)
+
+
+@pytest.mark.filterwarnings("error")
+def test_whole_numbers_are_similarities_and_weights_too():
+    whole = torch.tensor([1, 0, 1])
+    assert attention(whole, 1.0).dtype == torch.float32
+    assert attention(whole, 1.0).tolist() == pytest.approx(softmax([1.0, 0, 1]), rel=1e-6)
+    assert attention([1, 0, 1], 1.0) == pytest.approx(softmax([1.0, 0, 1]))
+    assert effective_posts(whole) == pytest.approx(2) and select_posts(whole, 3).tolist() == [0, 2]
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
+def test_embedders_in_training_and_in_half_precision(dtype):
+    def learnt(embed):
+        return lambda texts: torch.tensor(embed(texts), dtype=dtype, requires_grad=True)
+
+    exact = vprag("walk", KITE, POST, ELEMENT, BUDGETS, 1.0)
+    found = vprag("walk", KITE, learnt(POST), learnt(ELEMENT), BUDGETS, 1.0)
+    rowwise = vprag("walk", KITE, lambda t: list(learnt(POST)(t)), learnt(ELEMENT), BUDGETS, 1.0)
+    assert found.elements == rowwise.elements == exact.elements
+    assert found.weights == pytest.approx(exact.weights, abs=0.01)
+    items = memorise(KITE, learnt(POST), learnt(ELEMENT), ("objects",)).items
+    assert items.dtype == (np.float32 if dtype == torch.float32 else np.float64)
+
+
+def test_selection_asks_for_one_query():
+    with pytest.raises(ValueError, match=r"shape \(2, 3\); expected \(n,\)"):
+        select_posts(np.ones((2, 3)), 2)
+    with pytest.raises(ValueError, match="finite"):
+        quotas([1.0, 1.0], [1, math.nan], 1)

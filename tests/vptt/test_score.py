@@ -4,6 +4,7 @@ import math
 import warnings
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from hypothesis import given
@@ -303,3 +304,107 @@ def test_batch_and_single_agree():
     assert score.gs_reconstruction(PROMPTS[2], CAPTIONS) == pytest.approx(
         gs_reconstruction(PROMPTS, CAPTIONS)[2]
     )
+
+
+# --- what callers hand in
+
+
+def test_composites_take_lists_arrays_and_tensors():
+    by_hand = [0.1 + 0.12 + 0.18 + 0.2, 0.3]
+    pa, gs, cp, nv = [0.5, 0.0], [0.4, 1.0], [0.6, 0.0], [1, 0]
+    for kind in (list, tuple, np.array, torch.tensor):
+        assert np.asarray(vptt(kind(pa), kind(gs), kind(cp), kind(nv))) == pytest.approx(by_hand)
+        assert np.asarray(vptt_c(kind(pa), kind(gs), kind(cp))) == pytest.approx([0.5, 1 / 3])
+    assert isinstance(vptt(0.5, 0.4, 0.6, 1), float) and isinstance(vptt(pa, gs, cp, 1), np.ndarray)
+    mixed = vptt(torch.tensor(pa, **T, requires_grad=True), gs, np.array(cp), 1)
+    assert mixed.requires_grad and mixed.dtype == torch.float64
+    assert mixed.tolist() == pytest.approx([by_hand[0], by_hand[1] + 0.2])
+    assert vptt([torch.tensor(v) for v in pa], gs, cp, nv).tolist() == pytest.approx(by_hand)
+    named = pd.Series(pa, index=["a", "b"])
+    assert vptt_c(named, named, named).to_dict() == pytest.approx({"a": 0.5, "b": 0.0})
+
+
+TERMS = {
+    "PA": lambda p, c: persona_alignment(p, c[0]),
+    "GS": gs_reconstruction,
+    "CP": lambda p, c: cluster_proximity(p, c, k=2),
+    "CP soft": lambda p, c: cluster_proximity(p, c, k=2, tau=0.5),
+    "CP centroids": lambda p, c: cluster_proximity(p, c, centroids=c),
+    "NV soft": lambda p, c: soft_novelty(p, [c, c[1:]]),
+}
+SMALL = [[3, 4, 0], [0, 1, 2]], [[6, 8, 0], [1, 0, 0]]
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("term", TERMS.values(), ids=TERMS)
+def test_every_kind_of_number_gives_the_same_score(term):
+    p, c = SMALL
+    exact = term(np.array(p, dtype=float), np.array(c, dtype=float))
+    for result in (term(p, c), term(tuple(map(tuple, p)), np.array(c)), term(np.float32(p), np.float32(c))):
+        assert isinstance(result, np.ndarray | float) and result == pytest.approx(exact)
+    whole = term(torch.tensor(p), torch.tensor(c))
+    assert whole.dtype == torch.float32 and whole.tolist() == pytest.approx(exact, abs=1e-6)
+    learnt = [torch.tensor(row, **T, requires_grad=True) for row in p]
+    listed = term(learnt, [torch.tensor(row, **T) for row in c])
+    assert listed.dtype == torch.float64 and listed.tolist() == pytest.approx(exact)
+    listed.sum().backward()
+    assert all(torch.isfinite(row.grad).all() for row in learnt)
+    half = term(torch.tensor(p, dtype=torch.bfloat16), np.array(c))
+    assert half.dtype == torch.bfloat16 and half.tolist() == pytest.approx(exact, abs=0.03)
+    fixed = np.array(c)
+    fixed.flags.writeable = False
+    assert term(torch.tensor(p), fixed).tolist() == pytest.approx(exact, abs=1e-6)
+
+
+@pytest.mark.parametrize("term", [TERMS[name] for name in ("PA", "GS", "CP", "CP soft")])
+def test_one_prompt_gives_one_score_and_no_prompt_none(term):
+    p, c = np.array(SMALL[0], dtype=float), np.array(SMALL[1], dtype=float)
+    one = term(p[0], c)
+    assert isinstance(one, float) and one == pytest.approx(term(p, c)[0]) == pytest.approx(term(p[:1], c)[0])
+    assert term(torch.tensor(p[0]), c).shape == () and term(torch.tensor(p[:1]), c).shape == (1,)
+    for nothing in ([], np.zeros((0, 3)), np.zeros((0, 0)), np.array([])):
+        assert term(nothing, c).shape == (0,)
+    assert term(torch.zeros(0), c).shape == (0,)
+
+
+@pytest.mark.parametrize("nothing", [[], (), np.zeros((0, 3)), torch.zeros((0, 3)), np.zeros((2, 3))])
+@pytest.mark.parametrize("term", [gs_reconstruction, cluster_proximity])
+def test_no_captions_give_a_plain_zero(term, nothing):
+    for prompts in (SMALL[0], [[-1.0, -2, 0], [-3, 1, 1]]):
+        assert [str(v) for v in term(prompts, nothing).tolist()] == ["0.0", "0.0"]
+    assert term([], []).shape == (0,)
+
+
+def test_alignment_with_a_zero_vector_has_no_sign():
+    assert str(persona_alignment([0.0], [-1.0])) == "0.0"
+
+
+@pytest.mark.parametrize("term", [gs_reconstruction, cluster_proximity])
+def test_one_caption_counts_as_a_set_of_one(term):
+    for caption in (CAPTIONS[0], CAPTIONS[0].tolist(), torch.tensor(CAPTIONS[0])):
+        assert np.asarray(term(PROMPTS, caption)) == pytest.approx(term(PROMPTS, CAPTIONS[:1]))
+    assert basis(CAPTIONS[0]).shape == (40, 1)
+
+
+def test_soft_novelty_of_nothing_keeps_the_callers_kind():
+    assert soft_novelty([], [CAPTIONS]) == soft_novelty(PROMPTS, [[]]) == 1.0
+    none = soft_novelty(torch.ones((2, 3), dtype=torch.int64), [])
+    assert none.dtype == torch.float32 and none.item() == 1.0
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: cluster_proximity(PROMPTS, CAPTIONS, centroids=np.zeros((0, 40))), r"\(0, 40\); expected"),
+        (lambda: cluster_proximity(PROMPTS, CAPTIONS, centroids=[]), r"\(0, 40\); expected"),
+        (lambda: cluster_proximity(PROMPTS, CAPTIONS[None]), r"\(1, 12, 40\); expected"),
+        (lambda: gs_reconstruction(PROMPTS, CAPTIONS[None]), r"\(1, 12, 40\); expected"),
+        (lambda: persona_alignment(PROMPTS, CAPTIONS[:1]), r"\(1, 40\); expected"),
+        (lambda: persona_alignment(PROMPTS, []), r"\(0, 40\); expected"),
+        (lambda: persona_alignment(3.0, CAPTIONS[0]), "single number; expected"),
+        (lambda: soft_novelty(PROMPTS, CAPTIONS), r"\(40,\); expected"),
+    ],
+)
+def test_shapes_that_do_not_fit_are_named(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()

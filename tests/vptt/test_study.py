@@ -60,7 +60,7 @@ def test_scores_equal_the_formulas_row_by_row(made):
         )
         assert row.pa == pytest.approx(v @ gallery.persona)
         assert row.gs == pytest.approx(np.linalg.norm(b.T @ v), abs=1e-6)
-        nv = score.novelty(rewrite.text, gallery.texts) if rewrite.method in compose.SEES_CAPTIONS else 0
+        nv = score.novelty(rewrite.text, gallery.texts) if rewrite.method in compose.NOVELTY_COUNTS else 0
         assert row.nv == nv
         assert row.vptt == pytest.approx(0.2 * row.pa + 0.3 * row.gs + 0.3 * row.cp + 0.2 * nv)
 

@@ -27,7 +27,7 @@ def cohens_d(x: Any, y: Any) -> float:
     Returns:
         NaN where d is undefined: fewer than two values on a side, or no spread beyond rounding.
     """
-    x, y = (v[~np.isnan(v)] for v in (np.asarray(x, dtype=float).ravel(), np.asarray(y, dtype=float).ravel()))
+    x, y = (v[~np.isnan(v)] for v in (_floats(x).ravel(), _floats(y).ravel()))
     if min(len(x), len(y)) < 2:
         return float("nan")
     squares = (len(x) - 1) * x.var(ddof=1) + (len(y) - 1) * y.var(ddof=1)
@@ -49,7 +49,7 @@ def win_shares(scores: np.ndarray | pd.DataFrame) -> np.ndarray | pd.Series:
     Returns:
         (methods,) with sum 1, a Series for a DataFrame; NaN where no item has a score.
     """
-    values = np.asarray(scores, dtype=float)
+    values = _floats(scores)
     if values.ndim != 2:
         raise ValueError(f"scores have shape {values.shape}; expected (items, methods)")
     values = values[~np.isnan(values).all(axis=1)]
@@ -88,7 +88,8 @@ def cluster_bootstrap(
     Raises:
         ValueError: values and clusters differ in length, or a level outside (0, 1).
     """
-    values, clusters = np.asarray(values), np.asarray(clusters)
+    values = _floats(values) if hasattr(values, "detach") else np.asarray(values)
+    clusters = np.asarray(clusters)
     if len(values) != len(clusters):
         raise ValueError(f"got {len(values)} values and {len(clusters)} cluster labels; expected as many")
     if not 0 < level < 1:
@@ -107,3 +108,10 @@ def cluster_bootstrap(
     draws = draws[~np.isnan(draws)]
     low, high = np.quantile(draws, [(1 - level) / 2, (1 + level) / 2]) if len(draws) else (np.nan, np.nan)
     return Interval(estimate, float(low), float(high))
+
+
+def _floats(x: Any) -> np.ndarray:
+    """Numbers as float64; torch tensors, and lists of them, without their gradient."""
+    if isinstance(x, (list, tuple)):
+        x = [_floats(v) if hasattr(v, "detach") else v for v in x]
+    return x.detach().cpu().double().numpy() if hasattr(x, "detach") else np.asarray(x, dtype=float)

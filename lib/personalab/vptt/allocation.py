@@ -10,7 +10,8 @@ import numpy as np
 import torch
 from scipy.special import entr
 
-Array = np.ndarray | torch.Tensor
+from .arrays import Array, floating, plain
+
 Remainder = Literal["largest", "none"]
 
 #: Keeps 30 equally weighted posts at 30 although exp(entropy) may come out a hair lower.
@@ -29,11 +30,12 @@ def attention(similarities: Array, tau: float) -> Array:
     """
     if not tau > 0:
         raise ValueError(f"tau is {tau}; expected a positive temperature such as 0.1")
-    if isinstance(similarities, torch.Tensor):
-        top = similarities.amax(-1, keepdim=True) if similarities.shape[-1] else 0.0
+    s = floating(similarities)
+    if isinstance(s, torch.Tensor):
+        top = s.amax(-1, keepdim=True) if s.shape[-1] else 0.0
         # below the smallest normal number of the type, tau or 1 / tau is no number any more
-        return torch.softmax((similarities - top) / max(tau, torch.finfo(similarities.dtype).tiny), dim=-1)
-    s = np.asarray(similarities, dtype=float)
+        return torch.softmax((s - top) / max(tau, torch.finfo(s.dtype).tiny), dim=-1)
+    s = s.astype(float, copy=False)
     with np.errstate(over="ignore"):
         e = np.exp((s - s.max(-1, keepdims=True, initial=-np.inf)) / tau)
     return e / e.sum(-1, keepdims=True)
@@ -54,10 +56,11 @@ def effective_posts(weights: Array) -> Any:
     Returns:
         A number from 1 to n, or (b,) of them.
     """
-    if isinstance(weights, torch.Tensor):
-        total = weights.sum(-1, keepdim=True)
-        return torch.special.entr(weights / torch.where(total > 0, total, 1.0)).sum(-1).exp()
-    n_eff = np.exp(entropy(np.asarray(weights, dtype=float)))
+    w = floating(weights)
+    if isinstance(w, torch.Tensor):
+        total = w.sum(-1, keepdim=True)
+        return torch.special.entr(w / torch.where(total > 0, total, 1.0)).sum(-1).exp()
+    n_eff = np.exp(entropy(w.astype(float)))
     return n_eff if n_eff.ndim else float(n_eff)
 
 
@@ -72,11 +75,15 @@ def select_posts(weights: Array, budget: int) -> np.ndarray:
         (K,) ints, heaviest first, equal weights by lower index.
 
     Raises:
-        ValueError: a negative budget.
+        ValueError: a negative budget, or weights of another shape.
     """
     if budget < 0:
         raise ValueError(f"budget is {budget}; expected 0 or more elements")
-    w = np.asarray(weights, dtype=float)
+    w = plain(weights).astype(float)
+    if w.ndim != 1:
+        raise ValueError(
+            f"weights have shape {w.shape}; expected (n,), the posts of one query: ask row by row"
+        )
     return heaviest(w, effective_posts(w), budget)
 
 
@@ -105,10 +112,10 @@ def quotas(weights: Array, counts: Array, budget: int, remainder: Remainder = "l
     Raises:
         ValueError: shapes differ, a negative or non-finite value, an unknown remainder.
     """
-    w, n = np.asarray(weights, dtype=float), np.asarray(counts)
+    w, n = plain(weights).astype(float), plain(counts).astype(float)
     if w.shape != n.shape or w.ndim != 1:
         raise ValueError(f"weights have shape {w.shape}, counts {n.shape}; expected one (n,) for both")
-    if budget < 0 or (n < 0).any() or not (np.isfinite(w) & (w >= 0)).all():
+    if budget < 0 or not all((np.isfinite(x) & (x >= 0)).all() for x in (w, n)):
         raise ValueError("weights, counts and budget must be finite and not negative")
     if remainder not in ("largest", "none"):
         raise ValueError(f"remainder is {remainder!r}; expected 'largest' or 'none'")

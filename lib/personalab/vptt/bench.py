@@ -17,6 +17,7 @@ from . import grammar
 from .demographics import complete, pick, sample, summary
 from .gazetteer import regions
 from .grammar.captions import Material, caption, scenario
+from .grammar.templates import starts_with_vowel
 from .seeds import Seed, seed_index
 from .vocabulary import Vocabulary, choose_elements, draw_preferences, draw_vocabulary
 
@@ -37,7 +38,7 @@ def own_seeds(n: int, seed: int = 0) -> list[bytes]:
     while len(lines) < n:
         title = pick(rng, families[pick(rng, families)]["titles"])
         clause = interests[pick(rng, interests)]["clause"]
-        article = "An" if title[0] in "aeiou" else "A"
+        article = "An" if starts_with_vowel(title) else "A"
         lines[f'{{"persona": "{article} {title} from {pick(rng, cities)} {clause}."}}'] = None
     return [line.encode() for line in lines]
 
@@ -119,7 +120,10 @@ def write_posts(
     rng: np.random.Generator,
     log: list[list[str]],
 ) -> list[Post]:
-    """n posts: kinds in the paper's shares, elements that fit together, a caption that names them."""
+    """Up to n posts: kinds in the paper's shares, elements that fit together, a caption that names them.
+
+    A post whose material cannot fill a caption of the wanted length is left out.
+    """
     templates: Counter[str] = Counter()
     shown: Counter[str] = Counter()
     out = []
@@ -128,8 +132,11 @@ def write_posts(
         material = Material(
             kind, choose_elements(vocabulary, kind, shown, rng, each), _context(d, preferences, each, rng)
         )
-        written = caption(material, rng, templates, words)
-        line = scenario(material._replace(elements=written.elements), rng)
+        try:
+            written = caption(material, rng, templates, words)
+            line = scenario(material._replace(elements=written.elements), rng)
+        except ValueError:
+            continue
         out.append(Post(kind=kind, scenario=line, caption=written.text, elements=written.elements))
         log.append(written.templates)
         shown.update(entry for entries in written.elements.values() for entry in entries)

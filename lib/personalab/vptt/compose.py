@@ -1,8 +1,8 @@
 """The five methods (VPTT 4.1): what each shows the rewriter, and the two ways to compose.
 
 The rewriter itself is passed in. All four rewriting methods get the same prompt and the same limit and differ
-only in what they see. Every method can be given another persona's memory: the mismatched control, which tells
-personalisation apart from merely writing more.
+only in what they see. What a method writes depends on the memory it sees alone, so its text can be scored for
+another persona too: the mismatched control, which tells personalisation apart from merely writing more.
 """
 
 from collections.abc import Sequence
@@ -15,8 +15,10 @@ from .retrieve import Retrieval
 
 #: In the order of the paper's tables.
 METHODS = ("Baseline", "Persona Only", "BRAG", "VPRAG", "Comb.")
-#: Methods that saw captions or elements; the others' novelty counts as 0 (VPTT 3.4).
-SEES_CAPTIONS = frozenset({"BRAG", "VPRAG", "Comb."})
+#: Methods that saw captions or elements of them; the others' novelty counts as 0 (VPTT 3.4).
+NOVELTY_COUNTS = frozenset({"BRAG", "VPRAG", "Comb."})
+#: Methods whose rewriter is shown whole captions, and so could copy them.
+SHOWN_CAPTIONS = ("BRAG", "Comb.")
 
 
 def request(
@@ -32,7 +34,7 @@ def request(
 
     Args:
         method: one of METHODS.
-        persona: whose memory is shown; another's in the mismatched control.
+        persona: whose memory is shown.
         retrieval: VPRAG's result for this prompt and that persona.
         max_words: the limit L (VPTT 4.2.3).
         top_captions: show only the captions most similar to the prompt instead of all 30.

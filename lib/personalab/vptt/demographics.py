@@ -29,7 +29,7 @@ def complete(seed: Seed, rng: np.random.Generator) -> tuple[Demographics, str, s
     sources = {
         "place": "seed" if seed.place else "sampled",
         "occupation": "seed" if seed.occupation else "sampled",
-        "gender": "seed" if seed.gender != "unknown" else "sampled",
+        "gender": "seed" if seed.gender != "unknown" else "unknown",
         "interests": "seed" if seed.interests else "sampled",
     }
     fields = {

@@ -9,6 +9,8 @@ from typing import Any, Literal
 
 import numpy as np
 
+from .arrays import plain
+
 Embedder = Callable[[list[str]], Any]
 Priority = Literal["element", "post"]
 
@@ -102,7 +104,7 @@ def _embed(embed: Embedder, texts: list[str]) -> np.ndarray:
     """(n, d) in float32 where the embedder gives that, else in float64."""
     if not texts:
         return np.zeros((0, 0))
-    x = np.asarray(embed(texts))
+    x = plain(embed(texts))
     if x.ndim != 2 or len(x) != len(texts):
         raise ValueError(f"an embedder returned shape {x.shape} for {len(texts)} texts; expected (n, d)")
-    return x if x.dtype == np.float32 else x.astype(float)
+    return x

@@ -12,10 +12,11 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from .allocation import Array, Remainder, allocate, attention, entropy, heaviest
+from .allocation import Remainder, allocate, attention, entropy, heaviest
 from .allocation import effective_posts as effective_posts
 from .allocation import quotas as quotas
 from .allocation import select_posts as select_posts
+from .arrays import Array, plain
 from .memory import Embedder, Memory, Priority, cosines, memorise
 
 
@@ -78,7 +79,7 @@ def retrieve(
     """
     if set(budgets) != set(memory.categories) or min(budgets.values(), default=0) < 0:
         raise ValueError(f"budgets are {dict(budgets)}; expected 0 or more for each of {memory.categories}")
-    q_post, q_element = np.asarray(post_embeddings), np.asarray(element_embeddings)
+    q_post, q_element = plain(post_embeddings), plain(element_embeddings)
     names = cosines(q_post if memory.priority == "post" else q_element, memory.names)
     posts, items = cosines(q_post, memory.captions), cosines(q_element, memory.items)
     wanted = np.array([budgets[category] for category in memory.categories], dtype=int)

@@ -1,8 +1,9 @@
 """The VPTT score of a rewritten prompt against a persona (VPTT section 3.4), hard and differentiable.
 
 Four terms: persona alignment (PA), Gram-Schmidt reconstruction (GS), cluster proximity (CP) and novelty (NV).
-Embeddings come in ready-made, as NumPy arrays (computed in float64, NumPy back) or torch tensors (dtype,
-device and the gradient towards the prompts are kept). Nothing here embeds text, and which methods take part in
+Embeddings come in ready-made, as lists or NumPy arrays (computed in float64, NumPy back) or torch tensors
+(dtype, device and the gradient towards the prompts are kept; whole numbers become floating point). One prompt
+(d,) in place of n (n, d) gives one score of shape (): a float, or a tensor for a tensor. Nothing here embeds text, and which methods take part in
 novelty is the caller's knowledge: the paper sets NV to 0 for those that saw no caption (Baseline, Persona
 Only), which no function below can tell from the text. Scores of different embedders do not compare, because
 the GS of a random direction is `random_floor`, which depends on the width.
@@ -18,7 +19,8 @@ import torch
 from sklearn.cluster import KMeans
 from threadpoolctl import ThreadpoolController
 
-Array = np.ndarray | torch.Tensor
+from .arrays import Array, alike, rows, tensors
+
 Trigram = tuple[str, str, str]
 
 #: Weights of PA, GS, CP and NV in the composite (VPTT section 3.4).
@@ -35,10 +37,12 @@ def persona_alignment(prompts: Array, persona: Array) -> Array:
     """PA: cosine of each prompt (n, d) and the persona's description (d,), shape (n,); 0 for a zero vector.
 
     Raises:
-        ValueError: prompts and persona differ in width.
+        ValueError: prompts and persona differ in width, or the persona is not one embedding.
     """
-    (p, q), back = _tensors(prompts, persona)
-    return back((_unit(p) @ _unit(q)).clamp(-1.0, 1.0))
+    (p, q), back = tensors(prompts, persona)
+    if q.ndim != 1:
+        raise ValueError(f"the persona has shape {tuple(q.shape)}; expected its one embedding (d,)")
+    return back((_unit(p) @ _unit(q)).clamp(-1.0, 1.0) + 0.0)  # + 0.0 makes -0.0 plain
 
 
 @_ONE_THREAD
@@ -47,7 +51,7 @@ def gs_reconstruction(prompts: Array, captions: Array) -> Array:
 
     Args:
         prompts: (n, d).
-        captions: (m, d), any scale, repeats allowed; constants for the gradient.
+        captions: (m, d), or one (d,), any scale, repeats allowed; constants for the gradient.
 
     Returns:
         (n,) in [0, 1]; 0 outside the span, for a zero vector and for captions that span nothing.
@@ -55,7 +59,7 @@ def gs_reconstruction(prompts: Array, captions: Array) -> Array:
     Raises:
         ValueError: prompts and captions differ in width.
     """
-    (p, c), back = _tensors(prompts, captions)
+    (p, c), back = tensors(prompts, captions)
     return back(torch.linalg.vector_norm(_unit(p) @ _basis(c), dim=-1).clamp(max=1.0))
 
 
@@ -81,23 +85,26 @@ def cluster_proximity(
         captions: (m, d); constants for the gradient.
         k: number of themes, reduced where the captions have fewer distinct points.
         seed: of k-means.
-        centroids: (k, d) in embedding space, in place of k-means; projected on B here.
+        centroids: (k, d), k >= 1, in embedding space, in place of k-means; projected on B here.
         tau: temperature of the soft form, in units of distance; None for the hard form.
 
     Returns:
         (n,) in [0, 1]; 0 where the captions span nothing.
 
     Raises:
-        ValueError: widths differ, k < 1 or tau <= 0.
+        ValueError: widths differ, k < 1, no centroids or tau <= 0.
     """
     if k < 1:
         raise ValueError(f"k is {k}; expected a number of clusters of at least 1")
     if tau is not None and not tau > 0:
         raise ValueError(f"tau is {tau}; expected a positive temperature, or None for the hard form")
-    (p, c, *given), back = _tensors(prompts, captions, *([] if centroids is None else [centroids]))
+    (p, c, *given), back = tensors(prompts, captions, *([] if centroids is None else [centroids]))
+    c, given = rows(c, "captions"), [rows(x, "centroids") for x in given]
+    if given and not len(given[0]):
+        raise ValueError(f"centroids have shape {tuple(given[0].shape)}; expected (k, d) with at least one")
     b = _basis(c)
     if b.shape[1] == 0:
-        return back(p.sum(-1) * 0)
+        return back(p.sum(-1) * 0 + 0.0)
     themes = given[0] @ b if given else _themes(c.detach() @ b, k, seed)
     distance = torch.linalg.vector_norm((p @ b)[..., None, :] - themes, dim=-1)
     if tau is None:
@@ -134,28 +141,34 @@ def soft_novelty(prompt: Array, captions: Sequence[Array]) -> Array | float:
         captions: one (t_i, d) array per caption; those without trigrams are skipped.
 
     Returns:
-        A scalar, a tensor for tensors; 0 for a verbatim copy, 1 where prompt or captions have no trigram.
+        A float, a tensor () for tensors; 0 for a verbatim copy, 1 where prompt or captions have no trigram.
         Negative cosines can lift it above 1.
 
     Raises:
-        ValueError: widths differ.
+        ValueError: widths differ, or a text is not given as (t, d).
     """
-    filled = [caption for caption in captions if len(caption)]
-    if len(prompt) == 0 or not filled:
-        return prompt.new_ones(()) if isinstance(prompt, torch.Tensor) else 1.0
-    (p, *rest), back = _tensors(prompt, *filled)
+    (p, *rest), back = tensors(prompt, *captions)
+    if odd := [tuple(x.shape) for x in (p, *rest) if x.ndim != 2]:
+        raise ValueError(
+            f"got trigrams of shape {odd[0]}; expected (t, d) for the prompt and for each caption"
+        )
+    filled = [c for c in rest if len(c)]
+    if not len(p) or not filled:
+        return back(p.sum() * 0 + 1)
     p = _unit(p)
-    overlap = torch.stack([(p @ _unit(c).T).amax(dim=1).mean() for c in rest])
+    overlap = torch.stack([(p @ _unit(c).T).amax(dim=1).mean() for c in filled])
     return back(1 - overlap.amax())
 
 
 def vptt(pa: Any, gs: Any, cp: Any, nv: Any) -> Any:
-    """The composite .20 PA + .30 GS + .30 CP + .20 NV of numbers, arrays or tensors (VPTT section 3.4)."""
+    """The composite .20 PA + .30 GS + .30 CP + .20 NV of numbers, lists, arrays or tensors (VPTT section 3.4)."""
+    pa, gs, cp, nv = alike(pa, gs, cp, nv)
     return WEIGHTS[0] * pa + WEIGHTS[1] * gs + WEIGHTS[2] * cp + WEIGHTS[3] * nv
 
 
 def vptt_c(pa: Any, gs: Any, cp: Any) -> Any:
     """The composite without novelty, (PA + GS + CP) / 3, for short prompt budgets (VPTT section 3.4)."""
+    pa, gs, cp = alike(pa, gs, cp)
     return (pa + gs + cp) / 3
 
 
@@ -175,7 +188,7 @@ def basis(captions: Array, tolerance: float = RANK_TOLERANCE) -> Array:
     directions of pure rounding error. Any orthonormal basis of the span gives the same GS and CP. Captions are
     scaled to unit length first; `tolerance` is relative to the largest singular value.
     """
-    (c,), back = _tensors(captions)
+    (c,), back = tensors(captions)
     return back(_basis(c, tolerance))
 
 
@@ -206,7 +219,7 @@ def _themes(coordinates: torch.Tensor, k: int, seed: int) -> torch.Tensor:
 
 def _basis(captions: torch.Tensor, tolerance: float = RANK_TOLERANCE) -> torch.Tensor:
     """Q of the captions' QR decomposition, turned so that the directions below the tolerance come last."""
-    unit = _unit(captions.detach().cpu().double()).numpy()
+    unit = _unit(rows(captions, "captions").detach().cpu().double()).numpy()
     q, r = np.linalg.qr(unit.T)
     turn, values, _ = np.linalg.svd(r) if r.size else (r, r[:0], r)
     rank = int((values > tolerance * values.max(initial=0.0)).sum())
@@ -217,26 +230,3 @@ def _unit(x: torch.Tensor) -> torch.Tensor:
     """Rows scaled to length 1; zero rows stay zero and get a zero gradient."""
     length = torch.linalg.vector_norm(x, dim=-1, keepdim=True)
     return x / torch.where(length > 0, length, torch.ones_like(length))
-
-
-def _tensors(*arrays: Any) -> tuple[list[torch.Tensor], Any]:
-    """The arrays as tensors of one dtype, and the function that takes a result back to their kind."""
-    widths = sorted({a.shape[-1] for a in map(_shaped, arrays)})
-    if len(widths) > 1:
-        raise ValueError(f"embeddings of widths {widths} do not compare; use one embedder throughout")
-    like = next((a for a in arrays if isinstance(a, torch.Tensor) and a.is_floating_point()), None)
-    if like is None:
-        return [torch.from_numpy(np.array(a, dtype=np.float64, order="C")) for a in arrays], _to_numpy
-    return [torch.as_tensor(a, dtype=like.dtype, device=like.device) for a in arrays], _unchanged
-
-
-def _shaped(array: Any) -> Any:
-    return array if hasattr(array, "shape") else np.asarray(array)
-
-
-def _to_numpy(result: torch.Tensor) -> np.ndarray | float:
-    return result.numpy() if result.ndim else result.item()
-
-
-def _unchanged(result: torch.Tensor) -> torch.Tensor:
-    return result

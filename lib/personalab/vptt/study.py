@@ -119,7 +119,7 @@ def score_rewrites(
         values[rows, 1] = score.gs_reconstruction(rowwise, gallery.captions)
         values[rows, 2] = score.cluster_proximity(rowwise, gallery.captions, k=k, seed=seed)
     for memory, rows in _groups(table["memory"], written):
-        seen = table["method"].iloc[rows].isin(compose.SEES_CAPTIONS).to_numpy()
+        seen = table["method"].iloc[rows].isin(compose.NOVELTY_COUNTS).to_numpy()
         values[rows, 3] = np.where(
             seen, score.novelty(list(table["text"].iloc[rows]), galleries[memory].texts), 0.0
         )
@@ -135,12 +135,13 @@ def _groups(keys: pd.Series, wanted: np.ndarray) -> Iterator[tuple[str, np.ndarr
         yield str(key), np.flatnonzero(wanted)[rows]
 
 
-def breakdown(items: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
+def breakdown(items: pd.DataFrame, rng: np.random.Generator, n: int = 1000) -> pd.DataFrame:
     """Tables 7 to 10: per prompt and method the means, winners and effect sizes, with n and missing answers.
 
     Args:
         items: rows of one backend, setting and control.
         rng: of the bootstrap; intervals of the mean VPTT resample whole personas.
+        n: number of bootstrap draws.
 
     Returns:
         prompt, method, pa, gs, cp, nv, vptt_c, vptt_c_win_pct, vptt_c_d_vs_baseline, vptt, vptt_win_pct,
@@ -152,7 +153,7 @@ def breakdown(items: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
         base = group[group["method"] == "Baseline"]
         for method in _methods(group):
             mine = group[group["method"] == method]
-            low, high = mean_interval(mine, "vptt", rng)
+            low, high = mean_interval(mine, "vptt", rng, n)
             row = {"prompt": prompt, "method": method, **mine[["pa", "gs", "cp", "nv"]].mean()}
             for value in ("vptt_c", "vptt"):
                 d = (

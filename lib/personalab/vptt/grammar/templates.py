@@ -74,14 +74,14 @@ def fill(
         if isinstance(part, str):
             values[part] = value = left[part][0]
             value = f"the {value}" if part == "country" and value.startswith(_THE) else value
-            an = _ARTICLE.search(text) and _vowel(value)
+            an = _ARTICLE.search(text) and starts_with_vowel(value)
             text = (text[:-1] + "n " if an else text) + value
         else:
             text += part[0] if len(part) == 1 else part[int(rng.integers(len(part)))]
     return text[:1].upper() + text[1:], values
 
 
-def _vowel(value: str) -> bool:
+def starts_with_vowel(value: str) -> bool:
     """Whether the first word is spoken with a vowel: an engineer, an hour, an MRI; a uniform, a UX, a one-off."""
     word = value.split(" ", 1)[0]
     if word.isupper() and len(word) <= 4:
