@@ -44,7 +44,7 @@ _LIKES = re.compile(
 #: an ending that names work, after at most two words that qualify it
 _LIKE_WORK = re.compile(
     r"(?!(?:a|an|the|is|i|am|being)\b)\b(?:(?!(?:a|an|the)\b)[a-z-]+ ){0,2}(?:expert|representative|specialist|officer|executive|assistant|practitioner|operator|organi[sz]er|"
-    r"administrator|commentator|analyst|agent|official|owner|worker|major|student|advisor|adviser|instructor|technician|inspector|postman|dad|mom|[a-z]+ologist|[a-z]+(?:smith|wright|keeper|maker))$"
+    r"administrator|supervisor|coordinator|consultant|planner|clerk|broker|commentator|analyst|agent|official|owner|worker|major|student|advisor|adviser|instructor|technician|inspector|postman|dad|mom|[a-z]+ologist|[a-z]+(?:smith|wright|keeper|maker))$"
 )
 _GENDER_WORDS: dict[Gender, str] = {
     "non-binary": r"non-?binary|genderqueer|agender",
