@@ -229,7 +229,7 @@ def test_retrieval_by_hand():
         "actions": [0, 0],
         "lighting": [1, 0],
     }
-    assert r.ranked["objects"].texts == ["boot", "shell", "kite"]
+    assert list(r.ranked["objects"].texts) == ["boot", "shell", "kite"]
     assert r.ranked["objects"].posts.tolist() == [2, 0, 0]
     assert r.ranked["objects"].similarities.tolist() == [1.0, 0.8, 0.6]
     assert r.elements == {"objects": ["boot", "shell", "kite"], "actions": [], "lighting": ["noon"]}

@@ -81,7 +81,7 @@ def memorise(
 
 
 def cosines(queries: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    """Cosines (b, n) of (b, d) and (n, d) in the type of the rows, 0 for zero vectors.
+    """Cosines (b, n) of queries (b, d) and a memory's rows (n, d), which have length 1; 0 for zero vectors.
 
     The last digits, in which equal rows can come out different, are rounded off.
 
@@ -90,21 +90,25 @@ def cosines(queries: np.ndarray, rows: np.ndarray) -> np.ndarray:
     """
     if not len(rows):
         return np.zeros((len(queries), 0))
-    queries = queries.astype(rows.dtype)
-    length = np.outer(*(np.sqrt(np.einsum("ij,ij->i", x, x)) for x in (queries, rows)))
+    cosine = _unit(queries.astype(rows.dtype)) @ rows.T
+    return cosine.astype(float).round(12 if rows.dtype == np.float64 else 6)
+
+
+def _unit(x: np.ndarray) -> np.ndarray:
+    """Rows (n, d) scaled to length 1; zero rows stay zero. ValueError for NaN or infinity."""
+    length = np.sqrt(np.einsum("ij,ij->i", x, x))[:, None]
     if not np.isfinite(length).all():
         raise ValueError(
             "an embedder returned NaN, infinity or a length beyond its type; expected finite vectors"
         )
-    cosine = (queries @ rows.T) / np.where(length > 0, length, 1.0)
-    return cosine.astype(float).round(12 if rows.dtype == np.float64 else 6)
+    return x / np.where(length > 0, length, 1)
 
 
 def _embed(embed: Embedder, texts: list[str]) -> np.ndarray:
-    """(n, d) in float32 where the embedder gives that, else in float64."""
+    """Rows of length 1 (n, d), in float32 where the embedder gives that, else in float64."""
     if not texts:
         return np.zeros((0, 0))
     x = plain(embed(texts))
     if x.ndim != 2 or len(x) != len(texts):
         raise ValueError(f"an embedder returned shape {x.shape} for {len(texts)} texts; expected (n, d)")
-    return x
+    return _unit(x)

@@ -23,7 +23,7 @@ from .memory import Embedder, Memory, Priority, cosines, memorise
 class Ranking(NamedTuple):
     """Elements of one category in the selected posts, most similar first: aligned columns (a table as they are)."""
 
-    texts: list[str]
+    texts: np.ndarray
     #: index of the post each counts for
     posts: np.ndarray
     similarities: np.ndarray
@@ -144,7 +144,7 @@ def _ask(memory, query, similarities, weights, h, n_eff, names, items, wanted, t
     category = memory.category[item]
     counts = np.bincount(category * k + owner, minlength=c * k).reshape(c, k)
     given = allocate(weights[posts], counts, wanted, remainder)
-    columns = memory.texts[item].tolist(), posts[owner], items[item]
+    columns = memory.texts[item], posts[owner], items[item]
     cuts = [slice(*cut) for cut in pairwise(np.searchsorted(category, np.arange(c + 1)).tolist())]
     ranked = [Ranking(*(column[cut] for column in columns)) for cut in cuts]
     chosen = [_choose(ranked[i].texts, owner[cuts[i]].tolist(), given[i].tolist()) for i in range(c)]
@@ -171,7 +171,7 @@ def _offers(memory: Memory, posts: np.ndarray, items: np.ndarray) -> tuple[np.nd
     return item, owner[item]
 
 
-def _choose(texts: list[str], places: list[int], left: list[int]) -> list[str]:
+def _choose(texts: np.ndarray, places: list[int], left: list[int]) -> list[str]:
     """The texts that fit: walking down the ranking, each post gives until its quota is used up."""
     chosen, wanted = [], sum(left)
     for text, place in zip(texts, places, strict=True):
