@@ -41,6 +41,8 @@ def locked_kernel(lock: int) -> type[AsyncKernelManager]:
     """
 
     class LockedKernel(AsyncKernelManager):
+        """The native kernel, holding the lock for as long as it lives."""
+
         def _kernel_spec_manager_default(self) -> KernelSpecManager:
             return KernelSpecManager(kernel_dirs=[])  # leaves only the native kernel: sys.executable
 
