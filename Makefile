@@ -138,6 +138,6 @@ lock:  ## rewrite requirements/cpu.txt from the pins of pyproject.toml
 	.venv.lock/bin/pip install $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) -r .venv.lock/torch.txt
 	.venv.lock/bin/pip install -c .venv.lock/torch.txt '.[dev]'
 	grep '^#' requirements/cpu.txt > .venv.lock/cpu.txt
-	.venv.lock/bin/pip freeze | sed -E 's/^(torch==[0-9.]+).*/\1/' \
-	  | grep -vE '^(personalab|nvidia-|triton|cuda-)' | sort -f >> .venv.lock/cpu.txt
+	.venv.lock/bin/pip freeze --all | sed -E 's/^(torch==[0-9.]+).*/\1/' \
+	  | grep -vE '^(personalab|pip==|wheel==|nvidia-|triton|cuda-)' | sort -f >> .venv.lock/cpu.txt
 	mv .venv.lock/cpu.txt requirements/cpu.txt && rm -rf .venv.lock
