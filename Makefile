@@ -93,7 +93,8 @@ keys: environment
 
 .PHONY: .venv
 .venv:
-	python3 -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13) and "Python 3.11 or 3.12 is needed")'
+	python3 -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13) and "python3 is " + sys.version.split()[0] \
+	  + ", expected 3.11 or 3.12; put one of those first in PATH")'
 	python3 -m venv .venv
 	.venv/bin/pip install $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) $(shell grep '^torch==' requirements/cpu.txt)
 	.venv/bin/pip install -r requirements/cpu.txt
