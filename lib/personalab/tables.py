@@ -48,7 +48,7 @@ def _plain(cell: object) -> object:
 def to_html(table: pd.DataFrame, caption: str, decimals: int = 3) -> str:
     """A table element, text escaped; no style sheet, no script."""
     styler = table.style.format(precision=decimals, na_rep="", escape="html").hide(axis="index")
-    return styler.set_caption(caption).set_uuid("t").to_html(doctype_html=False)
+    return styler.set_caption(caption).to_html(doctype_html=False, exclude_styles=True)
 
 
 def to_latex(table: pd.DataFrame, caption: str, decimals: int = 3) -> str:

@@ -344,6 +344,29 @@ def test_a_batch_gives_what_single_queries_give(dtype):
         assert single.weights == pytest.approx(r.weights)
 
 
+@pytest.mark.parametrize("priority", ["element", "post"])
+def test_each_embedder_is_called_once_and_lengths_play_no_part(priority):
+    calls = []
+
+    def counted(embed, scale=1.0):
+        def call(texts):
+            calls.append(list(texts))
+            return scale * embed(texts)
+
+        return call
+
+    memory = memorise(KITE, counted(POST), counted(ELEMENT, 7), tuple(BUDGETS), priority)
+    assert len(calls) == 2 and calls[0][:3] == ["beach", "office", "dunes"]
+    assert memory.texts.tolist() == ["noon", "neon", "kite", "shell", "lamp", "boot"]
+    assert memory.category.tolist() == [0, 0, 1, 1, 1, 1]
+    holders = np.split(memory.occurrence, memory.start[1:])
+    assert [posts.tolist() for posts in holders] == [[0, 1], [1], [0, 2], [0, 2], [1], [2]]
+    (r,) = retrieve(memory, ["walk"], POST(["walk"]), 3 * ELEMENT(["walk"]), BUDGETS, 1.0)
+    plain_lengths = vprag("walk", KITE, POST, ELEMENT, BUDGETS, 1.0, priority)
+    assert r.elements == plain_lengths.elements and r.priorities == plain_lengths.priorities
+    assert r.ranked["objects"].similarities.tolist() == [1.0, 0.8, 0.6]
+
+
 def test_torch_embedders_and_integer_vectors():
     exact = vprag("walk", KITE, POST, ELEMENT, BUDGETS, 1.0)
     by_torch = vprag(

@@ -1,6 +1,7 @@
 """The VPTT score against hand-worked cases, plain readings of the formulas, SciPy and automatic gradients."""
 
 import math
+import re
 import warnings
 
 import numpy as np
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.linalg import orth, subspace_angles
 from scipy.spatial.distance import cdist
+from sklearn.cluster import KMeans
 from sklearn.metrics.pairwise import cosine_similarity
 
 from personalab.vptt import score
@@ -23,6 +25,7 @@ from personalab.vptt.score import (
     persona_alignment,
     random_floor,
     soft_novelty,
+    themes,
     trigram_phrases,
     trigrams,
     vptt,
@@ -91,6 +94,56 @@ def test_near_duplicates_do_not_widen_the_span(noise):
     )
 
 
+@pytest.mark.parametrize("shape", [(30, 384), (60, 40), (12, 40), (1, 5)])
+@pytest.mark.parametrize("share", [0.5e-4, 0.99e-4, 1.01e-4, 1e-2])
+def test_the_rank_counts_singular_values_above_the_tolerance(shape, share):
+    """Captions made so that one direction has exactly this share of the largest singular value."""
+    rng, small = np.random.default_rng(3), min(shape)
+    x = unit_rows(*shape)
+    left, values, right = np.linalg.svd(x, full_matrices=False)
+    values[-1] = share * values[0]
+    x = (left * values) @ right
+    x /= np.linalg.norm(x, axis=1, keepdims=True)
+    values = np.linalg.svd(x, compute_uv=False)
+    b = basis(x + 1e-12 * rng.normal(size=shape))
+    assert b.shape == (shape[1], (values > 1e-4 * values[0]).sum()) and b.shape[1] >= small - 1
+    assert b.T @ b == pytest.approx(np.eye(b.shape[1]), abs=1e-12)
+    kept = np.linalg.svd(x, full_matrices=False)[2][: b.shape[1]]
+    assert b @ b.T == pytest.approx(kept.T @ kept, abs=1e-6)
+
+
+def test_a_tolerance_below_what_squares_resolve():
+    twice = np.concatenate([CAPTIONS, CAPTIONS + 1e-9 * np.random.default_rng(5).normal(size=CAPTIONS.shape)])
+    assert basis(twice, tolerance=1e-12).shape == (40, 24) and basis(twice, tolerance=1e-7).shape == (40, 12)
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf])
+@pytest.mark.parametrize("call", [basis, themes, lambda c: gs_reconstruction(PROMPTS, c)])
+def test_captions_that_are_not_finite_are_named(call, bad):
+    broken = CAPTIONS.copy()
+    broken[2, 3] = bad
+    with pytest.raises(ValueError, match="NaN"):
+        call(broken)
+
+
+@pytest.mark.parametrize("make", [np.asarray, torch.as_tensor])
+def test_a_basis_given_saves_finding_it(make):
+    b, p, c = make(basis(CAPTIONS)), make(PROMPTS), make(CAPTIONS)
+    known = np.asarray(gs_reconstruction(p, c, basis=b))
+    assert known == pytest.approx(gs_reconstruction(PROMPTS, CAPTIONS), rel=1e-12)
+    for options in ({}, {"tau": 0.2}, {"centroids": c[:3]}):
+        known = np.asarray(cluster_proximity(p, c, **options, basis=b))
+        assert known == pytest.approx(np.asarray(cluster_proximity(p, c, **options)), rel=1e-12)
+    turned = b @ make(np.linalg.qr(unit_rows(12, 12))[0])  # any orthonormal basis of the span will do
+    assert np.asarray(gs_reconstruction(p, c, basis=turned)) == pytest.approx(
+        gs_reconstruction(PROMPTS, CAPTIONS)
+    )
+    assert gs_reconstruction(p, c, basis=b[:, :0]).tolist() == [0] * 6
+    assert cluster_proximity(p, c, basis=b[:, :0]).tolist() == [0] * 6
+    with pytest.raises(ValueError, match="widths"):
+        gs_reconstruction(p, c, basis=b[:30])
+
+
 def test_random_directions_score_the_floor():
     captions = unit_rows(30, 384)
     prompts = np.random.default_rng(2).normal(size=(4000, 384))
@@ -148,6 +201,60 @@ def test_clusters_are_fixed_by_the_seed_alone():
     assert any((cluster_proximity(PROMPTS, CAPTIONS, seed=s) != first).any() for s in range(4, 9))
 
 
+def inertia(points: np.ndarray, centres: np.ndarray) -> float:
+    return float(cdist(points, centres, "sqeuclidean").min(axis=1).sum())
+
+
+@given(st.integers(1, 30), st.integers(1, 8), st.integers(0, 10**6))
+def test_each_theme_is_the_mean_of_the_captions_nearest_to_it(m, k, seed):
+    captions = unit_rows(m, 60, seed)
+    found = themes(captions, k, seed)
+    nearest = cdist(captions, found).argmin(axis=1)
+    assert found.shape == (min(k, m), 60)
+    assert found == pytest.approx(np.stack([captions[nearest == i].mean(axis=0) for i in range(len(found))]))
+
+
+@pytest.mark.parametrize("spread", [0.0, 2.0], ids=["no groups", "groups"])
+def test_themes_are_as_tight_as_scikit_learns_and_stay_put_there(spread):
+    """The draws differ from scikit-learn's; the quality of what they lead to does not."""
+    ratios = []
+    for seed in range(30):
+        rng = np.random.default_rng(seed)
+        captions = unit_rows(30, 40, seed) + spread * np.eye(40)[rng.integers(0, 5, size=30)]
+        found = themes(captions, 5, seed)
+        ratios.append(
+            inertia(captions, found) / KMeans(5, n_init=1, random_state=seed).fit(captions).inertia_
+        )
+        again = KMeans(5, init=found, n_init=1).fit(captions)
+        assert again.cluster_centers_ == pytest.approx(found)
+    assert np.mean(ratios) == pytest.approx(1, abs=0.05)
+
+
+def test_themes_are_those_that_proximity_measures():
+    groups = np.repeat(np.eye(40)[:3], 4, axis=0) + 0.02 * CAPTIONS
+    found = themes(groups, 3)
+    assert found[found[:, :3].argmax(axis=1).argsort()] == pytest.approx(
+        groups.reshape(3, 4, 40).mean(axis=1)
+    )
+    for seed in range(5):
+        given_themes = cluster_proximity(PROMPTS, CAPTIONS, centroids=themes(CAPTIONS, 4, seed))
+        assert given_themes == pytest.approx(cluster_proximity(PROMPTS, CAPTIONS, k=4, seed=seed))
+    tensor = themes(torch.tensor(CAPTIONS, dtype=torch.float32, requires_grad=True), 4)
+    assert tensor.dtype == torch.float32 and not tensor.requires_grad
+    assert tensor.numpy() == pytest.approx(themes(CAPTIONS, 4), abs=1e-5)
+    assert themes(CAPTIONS, 4, seed=3).tobytes() == themes(CAPTIONS, 4, seed=3).tobytes()
+
+
+def test_themes_of_few_or_no_points():
+    twins = np.repeat(CAPTIONS[:2], 5, axis=0)
+    rounded = twins + 1e-12 * np.random.default_rng(0).normal(size=twins.shape)
+    assert themes(twins, 5).shape == themes(rounded, 5).shape == (2, 40)
+    assert themes(CAPTIONS[0]) == pytest.approx(CAPTIONS[:1])
+    assert themes(np.zeros((3, 40))).shape == themes(np.zeros((0, 40))).shape == (0, 40)
+    with pytest.raises(ValueError, match="k is 0"):
+        themes(CAPTIONS, 0)
+
+
 def test_more_clusters_than_distinct_captions():
     twins = np.repeat(CAPTIONS[:2], 5, axis=0)
     with warnings.catch_warnings():
@@ -203,6 +310,14 @@ def test_words():
     assert trigrams("It's Zoë's 3rd") == {("it's", "zoë's", "3rd")}
     assert trigrams("so so so so") == {("so", "so", "so")}
     assert trigram_phrases("d c b a") == ["c b a", "d c b"]
+
+
+@given(
+    st.one_of(st.text(max_size=60), st.text("ab_'’.,-\x1c\tÉ9 ", max_size=60), st.text("ab'. ", max_size=60))
+)
+def test_trigrams_are_those_of_a_regular_expression(text):
+    words = re.findall(r"\w+(?:'\w+)*", text.lower().replace("’", "'"))
+    assert trigrams(text) == {tuple(words[i : i + 3]) for i in range(len(words) - 2)}
 
 
 @given(st.lists(st.text("ab ", max_size=40), max_size=4), st.lists(st.text("ab ", max_size=40), max_size=4))

@@ -84,13 +84,15 @@ def select_posts(weights: Array, budget: int) -> np.ndarray:
         raise ValueError(
             f"weights have shape {w.shape}; expected (n,), the posts of one query: ask row by row"
         )
-    return heaviest(w, effective_posts(w), budget)
+    order, k = heaviest(w, effective_posts(w), budget)
+    return order[: int(k)]
 
 
-def heaviest(weights: np.ndarray, n_eff: float, budget: int) -> np.ndarray:
-    """`select_posts` where n_eff is known already."""
-    k = min(int(n_eff + ROUNDING), 2 * budget)
-    return np.argsort(-weights, kind="stable")[:k]
+def heaviest(weights: np.ndarray, n_eff: Any, budget: int) -> tuple[np.ndarray, np.ndarray]:
+    """Posts (n,) or (b, n) by falling weight, and how many of them are selected, () or (b,); n_eff is known."""
+    most = min(2 * budget, weights.shape[-1])
+    k = np.minimum(np.floor(np.asarray(n_eff) + ROUNDING).astype(int), most)
+    return np.argsort(-weights, axis=-1, kind="stable"), k
 
 
 def quotas(weights: Array, counts: Array, budget: int, remainder: Remainder = "largest") -> np.ndarray:
@@ -125,8 +127,9 @@ def quotas(weights: Array, counts: Array, budget: int, remainder: Remainder = "l
 def allocate(
     weights: np.ndarray, counts: np.ndarray, budgets: np.ndarray, remainder: Remainder = "largest"
 ) -> np.ndarray:
-    """`quotas` of c categories at once, unchecked: weights (K,), counts (c, K), budgets (c,) to ints (c, K)."""
-    share = counts * (weights / (weights.max(initial=0.0) or 1.0))
+    """`quotas` of c rows at once, unchecked: weights (K,) or (c, K), counts (c, K), budgets (c,) to ints (c, K)."""
+    top = weights.max(-1, keepdims=True, initial=0.0)
+    share = counts * (weights / np.where(top > 0, top, 1.0))
     if not share.any(axis=1).all():
         share = np.where(share.any(axis=1, keepdims=True), share, counts)
     due = share / np.maximum(share.sum(1, keepdims=True), np.finfo(float).tiny) * budgets[:, None]

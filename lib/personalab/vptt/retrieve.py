@@ -5,7 +5,7 @@ embedders take part, one for whole captions and one for short phrases; both are 
 many queries, as ready-made arrays in a `Memory`. Composition of the new prompt is not done here.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Literal, NamedTuple
@@ -81,15 +81,20 @@ def retrieve(
         raise ValueError(f"budgets are {dict(budgets)}; expected 0 or more for each of {memory.categories}")
     q_post, q_element = plain(post_embeddings), plain(element_embeddings)
     names = cosines(q_post if memory.priority == "post" else q_element, memory.names)
-    posts, items = cosines(q_post, memory.captions), cosines(q_element, memory.items)
+    posts = cosines(q_post, memory.captions)
+    items = cosines(q_element, memory.items, memory.lengths)
     wanted = np.array([budgets[category] for category in memory.categories], dtype=int)
     total = int(wanted.sum()) if total is None else total
     if total < 0:
         raise ValueError(f"total is {total}; expected 0 or more elements")
     weights = attention(posts, tau)
     h = entropy(weights)
-    asked = zip(queries, posts, weights, h.tolist(), np.exp(h).tolist(), names, items, strict=True)
-    return [_ask(memory, *row, wanted, total, remainder) for row in asked]
+    order, k = heaviest(weights, np.exp(h), total)
+    found = _allot(memory, weights, order, k, items, wanted, remainder)
+    rows = zip(
+        queries, posts, weights, h.tolist(), np.exp(h).tolist(), order, k.tolist(), names, found, strict=True
+    )
+    return [_gather(memory, total, *row) for row in rows]
 
 
 def vprag(
@@ -136,48 +141,61 @@ def best_elements(
     return best
 
 
-def _ask(memory, query, similarities, weights, h, n_eff, names, items, wanted, total, remainder) -> Retrieval:
-    """Lines 6 to 22 of Algorithm 1 for one query; arrays as in `Memory` and `Retrieval`."""
-    posts = heaviest(weights, n_eff, total)
-    k, c = len(posts), len(memory.categories)
-    item, owner = _offers(memory, posts, items)
-    category = memory.category[item]
-    counts = np.bincount(category * k + owner, minlength=c * k).reshape(c, k)
-    given = allocate(weights[posts], counts, wanted, remainder)
-    columns = memory.texts[item], posts[owner], items[item]
-    cuts = [slice(*cut) for cut in pairwise(np.searchsorted(category, np.arange(c + 1)).tolist())]
-    ranked = [Ranking(*(column[cut] for column in columns)) for cut in cuts]
-    chosen = [_choose(ranked[i].texts, owner[cuts[i]].tolist(), given[i].tolist()) for i in range(c)]
-    order = np.argsort(-names, kind="stable").tolist()
-    by_category = [
-        {memory.categories[i]: x[i] for i in order} for x in (names.tolist(), counts, given, ranked, chosen)
-    ]
-    return Retrieval(query, similarities, weights, h, n_eff, total, k, posts, *by_category)
+class _Offers(NamedTuple):
+    """What the selected posts of b queries offer: aligned columns, by query and category, most similar first."""
+
+    #: query * c + category, and place of the post among the query's posts, the heaviest first
+    group: np.ndarray
+    place: np.ndarray
+    texts: np.ndarray
+    posts: np.ndarray
+    similarities: np.ndarray
 
 
-def _offers(memory: Memory, posts: np.ndarray, items: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Items of the selected posts, and the place in `posts` of the one each counts for.
+def _allot(memory, weights, order, k, items, wanted, remainder) -> Iterator[tuple[list, list, list, list]]:
+    """Lines 9 to 22 of Algorithm 1 for b queries at once: counts, quotas, ranking and choice, by category."""
+    b, n, c = *weights.shape, len(memory.categories)
+    offers = _offers(memory, order, k, items)
+    cell = offers.group * n + offers.place
+    counts = np.bincount(cell, minlength=b * c * n).reshape(b * c, n)
+    sorted_weights = np.repeat(np.take_along_axis(weights, order, axis=1), c, axis=0)
+    given = allocate(sorted_weights, counts, np.tile(wanted, b), remainder)
+    taken = offers.texts[_first_of_each(cell, counts.ravel(), given.ravel())].tolist()
+    ends = np.cumsum(counts.sum(1)).tolist()
+    ranked = [Ranking(*(column[i:j] for column in offers[2:])) for i, j in pairwise([0, *ends])]
+    chosen = [taken[i:j] for i, j in pairwise([0, *np.cumsum(given.sum(1)).tolist()])]
+    for q, posts in enumerate(k.tolist()):
+        mine = slice(q * c, (q + 1) * c)
+        yield list(counts[mine, :posts]), list(given[mine, :posts]), ranked[mine], chosen[mine]
 
-    Sorted by category, most similar first, equal ones by lower post index. A repeated item belongs to the
-    heaviest post it stands in.
+
+def _gather(memory, total, query, similarities, weights, h, n_eff, order, k, names, found) -> Retrieval:
+    """One query's Retrieval, the categories in order of priority."""
+    by_priority = np.argsort(-names, kind="stable").tolist()
+    mappings = [{memory.categories[i]: x[i] for i in by_priority} for x in (names.tolist(), *found)]
+    return Retrieval(query, similarities, weights, h, n_eff, total, k, order[:k], *mappings)
+
+
+def _offers(memory: Memory, order: np.ndarray, k: np.ndarray, items: np.ndarray) -> _Offers:
+    """The offers of the k (b,) first posts of each order (b, n), with the items' similarities (b, u).
+
+    A repeated item belongs to the heaviest post it stands in; equally similar ones go by lower post index.
     """
-    if not len(posts) or not len(memory.texts):
-        return np.zeros(0, dtype=int), np.zeros(0, dtype=int)
-    places = np.full(len(memory.captions), len(posts))
-    places[posts] = np.arange(len(posts))
-    owner = np.minimum.reduceat(places[memory.occurrence], memory.start)
-    (item,) = np.nonzero(owner < len(posts))
-    item = item[np.lexsort((posts[owner[item]], -items[item], memory.category[item]))]
-    return item, owner[item]
+    places = np.empty_like(order)
+    places[np.arange(len(order))[:, None], order] = np.arange(order.shape[1])
+    first = places[:, memory.occurrence]
+    if len(memory.texts):
+        first = np.minimum.reduceat(first, memory.start, axis=1)
+    query, item = np.nonzero(first < k[:, None])
+    place, similarity = first[query, item], items[query, item]
+    post, group = order[query, place], query * len(memory.categories) + memory.category[item]
+    s = np.lexsort((post, -similarity, group))
+    return _Offers(group[s], place[s], memory.texts[item[s]], post[s], similarity[s])
 
 
-def _choose(texts: np.ndarray, places: list[int], left: list[int]) -> list[str]:
-    """The texts that fit: walking down the ranking, each post gives until its quota is used up."""
-    chosen, wanted = [], sum(left)
-    for text, place in zip(texts, places, strict=True):
-        if len(chosen) == wanted:
-            break
-        if left[place]:
-            left[place] -= 1
-            chosen.append(text)
-    return chosen
+def _first_of_each(cell: np.ndarray, counts: np.ndarray, given: np.ndarray) -> np.ndarray:
+    """Mask (m,) of the first given[x] entries of each cell x, which has counts[x] of the m entries."""
+    by_cell = np.argsort(cell, kind="stable")
+    rank = np.empty_like(cell)
+    rank[by_cell] = np.arange(len(cell)) - np.repeat(np.cumsum(counts) - counts, counts)
+    return rank < given[cell]

@@ -16,21 +16,20 @@ from typing import Any
 
 import numpy as np
 import torch
-from sklearn.cluster import KMeans
-from threadpoolctl import ThreadpoolController
 
 from .arrays import Array, alike, rows, tensors
+from .span import basis as basis
+from .span import centroids as find_centroids
+from .span import one_thread, orthonormal, unit
+from .span import themes as themes
 
 Trigram = tuple[str, str, str]
 
 #: Weights of PA, GS, CP and NV in the composite (VPTT section 3.4).
 WEIGHTS = (0.20, 0.30, 0.30, 0.20)
-#: Singular values below this share of the largest are rounding of the embedder, not content.
-RANK_TOLERANCE = 1e-4
-#: A gallery is too small to share out. Worse, the thread pools of NumPy, SciPy, scikit-learn and torch would take
-#: turns waking up and waiting: 100 ms instead of 2 for one persona's CP on two cores.
-_ONE_THREAD = ThreadpoolController().wrap(limits=1)
 _WORD = re.compile(r"\w+(?:'\w+)*")
+#: A blank for each ASCII character that no word holds.
+_BLANKS = {code: " " for code in range(128) if not re.match(r"[\w']", chr(code))}
 
 
 def persona_alignment(prompts: Array, persona: Array) -> Array:
@@ -42,16 +41,17 @@ def persona_alignment(prompts: Array, persona: Array) -> Array:
     (p, q), back = tensors(prompts, persona)
     if q.ndim != 1:
         raise ValueError(f"the persona has shape {tuple(q.shape)}; expected its one embedding (d,)")
-    return back((_unit(p) @ _unit(q)).clamp(-1.0, 1.0) + 0.0)  # + 0.0 makes -0.0 plain
+    return back((unit(p) @ unit(q)).clamp(-1.0, 1.0) + 0.0)  # + 0.0 makes -0.0 plain
 
 
-@_ONE_THREAD
-def gs_reconstruction(prompts: Array, captions: Array) -> Array:
+@one_thread
+def gs_reconstruction(prompts: Array, captions: Array, basis: Array | None = None) -> Array:
     """GS: cosine of each prompt v and its projection on the span of the captions, which is |B^T v| / |v|.
 
     Args:
         prompts: (n, d).
         captions: (m, d), or one (d,), any scale, repeats allowed; constants for the gradient.
+        basis: (d, rank), `basis(captions)` where the caller has it, which saves most of the time.
 
     Returns:
         (n,) in [0, 1]; 0 outside the span, for a zero vector and for captions that span nothing.
@@ -59,11 +59,11 @@ def gs_reconstruction(prompts: Array, captions: Array) -> Array:
     Raises:
         ValueError: prompts and captions differ in width.
     """
-    (p, c), back = tensors(prompts, captions)
-    return back(torch.linalg.vector_norm(_unit(p) @ _basis(c), dim=-1).clamp(max=1.0))
+    (p, c, *known), back = tensors(prompts, captions, *([] if basis is None else [basis.T]))
+    return back(torch.linalg.vector_norm(unit(p) @ _basis(c, known), dim=-1).clamp(max=1.0))
 
 
-@_ONE_THREAD
+@one_thread
 def cluster_proximity(
     prompts: Array,
     captions: Array,
@@ -71,6 +71,7 @@ def cluster_proximity(
     seed: int = 0,
     centroids: Array | None = None,
     tau: float | None = None,
+    basis: Array | None = None,
 ) -> Array:
     """CP: exp(-distance) of each prompt to the nearest theme of the gallery, measured inside its span.
 
@@ -87,6 +88,7 @@ def cluster_proximity(
         seed: of k-means.
         centroids: (k, d), k >= 1, in embedding space, in place of k-means; projected on B here.
         tau: temperature of the soft form, in units of distance; None for the hard form.
+        basis: (d, rank), `basis(captions)` where the caller has it.
 
     Returns:
         (n,) in [0, 1]; 0 where the captions span nothing.
@@ -98,15 +100,16 @@ def cluster_proximity(
         raise ValueError(f"k is {k}; expected a number of clusters of at least 1")
     if tau is not None and not tau > 0:
         raise ValueError(f"tau is {tau}; expected a positive temperature, or None for the hard form")
-    (p, c, *given), back = tensors(prompts, captions, *([] if centroids is None else [centroids]))
-    c, given = rows(c, "captions"), [rows(x, "centroids") for x in given]
-    if given and not len(given[0]):
-        raise ValueError(f"centroids have shape {tuple(given[0].shape)}; expected (k, d) with at least one")
-    b = _basis(c)
+    own, known = centroids is None, [] if basis is None else [basis.T]
+    (p, c, given, *known), back = tensors(prompts, captions, captions if own else centroids, *known)
+    c, given = rows(c, "captions"), rows(given, "centroids")
+    if not own and not len(given):
+        raise ValueError(f"centroids have shape {tuple(given.shape)}; expected (k, d) with at least one")
+    b = _basis(c, known)
     if b.shape[1] == 0:
         return back(p.sum(-1) * 0 + 0.0)
-    themes = given[0] @ b if given else _themes(c.detach() @ b, k, seed)
-    distance = torch.linalg.vector_norm((p @ b)[..., None, :] - themes, dim=-1)
+    centres = find_centroids(c @ b, k, seed) if own else given @ b
+    distance = torch.linalg.vector_norm((p @ b)[..., None, :] - centres, dim=-1)
     if tau is None:
         return back(torch.exp(-distance.amin(-1)))
     return back((torch.softmax(-distance / tau, dim=-1) * torch.exp(-distance)).sum(-1))
@@ -155,8 +158,8 @@ def soft_novelty(prompt: Array, captions: Sequence[Array]) -> Array | float:
     filled = [c for c in rest if len(c)]
     if not len(p) or not filled:
         return back(p.sum() * 0 + 1)
-    p = _unit(p)
-    overlap = torch.stack([(p @ _unit(c).T).amax(dim=1).mean() for c in filled])
+    p = unit(p)
+    overlap = torch.stack([(p @ unit(c).T).amax(dim=1).mean() for c in filled])
     return back(1 - overlap.amax())
 
 
@@ -180,21 +183,9 @@ def random_floor(rank: int, d: int) -> float:
     return math.sqrt(rank / d)
 
 
-@_ONE_THREAD
-def basis(captions: Array, tolerance: float = RANK_TOLERANCE) -> Array:
-    """Orthonormal basis B (d, rank) of the span of the captions (m, d).
-
-    Gram-Schmidt by QR, then a rank check by singular values, without which near-duplicate captions add
-    directions of pure rounding error. Any orthonormal basis of the span gives the same GS and CP. Captions are
-    scaled to unit length first; `tolerance` is relative to the largest singular value.
-    """
-    (c,), back = tensors(captions)
-    return back(_basis(c, tolerance))
-
-
 def trigrams(text: str) -> set[Trigram]:
     """The set of lower-case word trigrams; a word is a run of letters, digits or _, with inner apostrophes."""
-    words = _WORD.findall(text.lower().replace("’", "'"))
+    words = _words(text.lower().replace("’", "'"))
     return set(zip(words, words[1:], words[2:], strict=False))
 
 
@@ -203,30 +194,20 @@ def trigram_phrases(text: str) -> list[str]:
     return [" ".join(trigram) for trigram in sorted(trigrams(text))]
 
 
+def _words(text: str) -> list[str]:
+    """All matches of `_WORD`. Cutting ASCII at blanks is three times as fast as matching word by word."""
+    if not text.isascii():
+        return _WORD.findall(text)
+    words = text.translate(_BLANKS).split()
+    return words if "'" not in text else [w for word in words for w in _WORD.findall(word)]
+
+
 def _novelty(own: set[Trigram], known: list[set[Trigram]], union: set[Trigram]) -> float:
     """NV of one prompt's trigrams; what stands in no caption at all is set aside first, which saves time."""
     shared = own & union
     return 1 - max(len(shared & caption) for caption in known) / len(own) if shared else 1.0
 
 
-def _themes(coordinates: torch.Tensor, k: int, seed: int) -> torch.Tensor:
-    """k-means centroids (at most k, rank) of captions in basis coordinates (m, rank)."""
-    points = coordinates.cpu().double().numpy()
-    distinct = len({row.tobytes() for row in points.round(9) + 0.0})  # + 0.0 makes -0.0 plain
-    fit = KMeans(min(k, distinct), n_init=1, random_state=seed).fit(points)
-    return torch.from_numpy(fit.cluster_centers_).to(coordinates)
-
-
-def _basis(captions: torch.Tensor, tolerance: float = RANK_TOLERANCE) -> torch.Tensor:
-    """Q of the captions' QR decomposition, turned so that the directions below the tolerance come last."""
-    unit = _unit(rows(captions, "captions").detach().cpu().double()).numpy()
-    q, r = np.linalg.qr(unit.T)
-    turn, values, _ = np.linalg.svd(r) if r.size else (r, r[:0], r)
-    rank = int((values > tolerance * values.max(initial=0.0)).sum())
-    return torch.from_numpy(q @ turn[:, :rank]).to(captions)
-
-
-def _unit(x: torch.Tensor) -> torch.Tensor:
-    """Rows scaled to length 1; zero rows stay zero and get a zero gradient."""
-    length = torch.linalg.vector_norm(x, dim=-1, keepdim=True)
-    return x / torch.where(length > 0, length, torch.ones_like(length))
+def _basis(captions: torch.Tensor, known: list[torch.Tensor]) -> torch.Tensor:
+    """The basis (d, rank) of the captions: the transposed one that is known, if any, else calculated."""
+    return rows(known[0], "basis vectors").T if known else orthonormal(captions)

@@ -116,8 +116,9 @@ def score_rewrites(
     for persona, rows in _groups(table["persona"], written):
         gallery, rowwise = galleries[persona], embeddings[rows]
         values[rows, 0] = score.persona_alignment(rowwise, gallery.persona)
-        values[rows, 1] = score.gs_reconstruction(rowwise, gallery.captions)
-        values[rows, 2] = score.cluster_proximity(rowwise, gallery.captions, k=k, seed=seed)
+        b = score.basis(gallery.captions)
+        values[rows, 1] = score.gs_reconstruction(rowwise, gallery.captions, basis=b)
+        values[rows, 2] = score.cluster_proximity(rowwise, gallery.captions, k=k, seed=seed, basis=b)
     for memory, rows in _groups(table["memory"], written):
         seen = table["method"].iloc[rows].isin(compose.NOVELTY_COUNTS).to_numpy()
         values[rows, 3] = np.where(
