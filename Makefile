@@ -22,8 +22,12 @@ OUT := outputs/$(PROFILE)
 RAN := $(OUT)/notebooks
 KEY := $(OUT)/keys
 
-.PHONY: all
-all: $(NOTEBOOKS)  ## run every notebook whose content is new (the default)
+# These train the miniature models in models/, which takes hours: only `make models` runs them.
+TRAINING := world/w2_clip world/w3_autoencoder world/w4_diffusion
+
+.PHONY: all models
+all: $(filter-out $(TRAINING),$(NOTEBOOKS))  ## run every notebook whose content is new (the default)
+models: $(TRAINING)  ## train the miniature models (hours; goes on from outputs/<profile>/training, delete that to begin anew)
 
 # ---- The graph: a notebook on the left reads what the one on the right has saved -----------------------------
 
@@ -31,6 +35,14 @@ $(RAN)/vptt/s3_2_vprag.ipynb:    $(RAN)/vptt/s3_1_bench.ipynb
 $(RAN)/vptt/s3_4_score.ipynb:    $(RAN)/vptt/s3_1_bench.ipynb
 $(RAN)/vptt/s4_2_3_study.ipynb:  $(RAN)/vptt/s3_1_bench.ipynb
 $(RAN)/vptt/s4_2_3_tables.ipynb: $(RAN)/vptt/s4_2_3_study.ipynb
+$(RAN)/vptt/s10_assets.ipynb:    $(RAN)/vptt/s3_1_bench.ipynb
+$(RAN)/vptt/s4_3_panels.ipynb:   $(RAN)/vptt/s4_2_3_study.ipynb
+$(RAN)/vptt/s4_3_panels.ipynb:   $(RAN)/vptt/s10_assets.ipynb
+$(RAN)/world/w1_scenes.ipynb:    $(RAN)/vptt/s3_1_bench.ipynb
+$(RAN)/world/w5_evaluation.ipynb: $(RAN)/vptt/s3_1_bench.ipynb
+$(RAN)/world/w6_tastes.ipynb:    $(RAN)/vptt/s4_2_3_study.ipynb
+$(RAN)/world/w3_autoencoder.ipynb: $(RAN)/world/w2_clip.ipynb
+$(RAN)/world/w4_diffusion.ipynb: $(RAN)/world/w3_autoencoder.ipynb
 
 # ---- Figures and tables, by the notebook that makes them -----------------------------------------------------
 
@@ -40,13 +52,24 @@ FROM_BENCH  := bench_stats bench_diversity bench_grounding
 FROM_VPRAG  := fig_vprag vprag_alternatives
 FROM_SCORE  := fig_score score_ascent
 FROM_AUDIT  := audit audit_simplex audit_ipf fig_simplex
-RESULTS     := $(FROM_TABLES) $(FROM_BENCH) $(FROM_VPRAG) $(FROM_SCORE) $(FROM_AUDIT)
+FROM_ASSETS := fig4
+FROM_PANELS := fig2 fig6
+FROM_WORLD  := world_attributes fig_world fig_world_tastes
+FROM_MODELS := mini_clip mini_sd mini_sd_words fig_mini_sd fig_mini_sd_pairs
+FROM_TASTES := taste_match taste_gate fig_taste_match fig_taste_panel
+RESULTS     := $(FROM_TABLES) $(FROM_BENCH) $(FROM_VPRAG) $(FROM_SCORE) $(FROM_AUDIT) $(FROM_ASSETS) $(FROM_PANELS) \
+               $(FROM_WORLD) $(FROM_MODELS) $(FROM_TASTES)
 
 $(FROM_TABLES): $(RAN)/vptt/s4_2_3_tables.ipynb
 $(FROM_BENCH):  $(RAN)/vptt/s3_1_bench.ipynb
 $(FROM_VPRAG):  $(RAN)/vptt/s3_2_vprag.ipynb
 $(FROM_SCORE):  $(RAN)/vptt/s3_4_score.ipynb
 $(FROM_AUDIT):  $(RAN)/both/x1_audit.ipynb
+$(FROM_ASSETS): $(RAN)/vptt/s10_assets.ipynb
+$(FROM_PANELS): $(RAN)/vptt/s4_3_panels.ipynb
+$(FROM_WORLD):  $(RAN)/world/w1_scenes.ipynb
+$(FROM_MODELS): $(RAN)/world/w5_evaluation.ipynb
+$(FROM_TASTES): $(RAN)/world/w6_tastes.ipynb
 
 .PHONY: $(RESULTS) tables figures compare
 $(RESULTS):
@@ -123,8 +146,9 @@ lint: environment  ## ruff over modules and notebooks; notebooks hold no outputs
 	$(PYTHON) -m nbstripout --verify --keep-id --extra-keys \
 	  "metadata.papermill cell.metadata.papermill metadata.language_info.version" $(NOTEBOOKS:%=notebooks/%.ipynb)
 
-bench: environment  ## scoring and retrieval speed on one core, embeddings given
+bench: environment  ## scoring and retrieval on one core, drawing and rendering on all, beside named peers
 	OMP_NUM_THREADS=1 $(PYTHON) tests/bench.py
+	$(PYTHON) tests/bench_pictures.py
 
 lab: environment  ## JupyterLab on the notebooks
 	$(PYTHON) -m jupyterlab notebooks

@@ -81,3 +81,12 @@ def make(copy: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
         return subprocess.run(command, cwd=copy, env=environment(copy), capture_output=True, text=True)
 
     return call
+
+
+@pytest.fixture(scope="session")
+def smoke() -> subprocess.CompletedProcess[str]:
+    """Every notebook at smoke size, once; what is up to date is not run again."""
+    command = ["make", "-j2", "-k", f"PYTHON={sys.executable}", "PROFILE=smoke", "all", "models"]
+    return subprocess.run(
+        command, cwd=REPOSITORY, env=environment(REPOSITORY), capture_output=True, text=True, check=False
+    )

@@ -4,12 +4,10 @@ import ast
 import json
 import re
 import statistics
-import subprocess
-import sys
 
 import pytest
 
-from conftest import REPOSITORY, environment
+from conftest import REPOSITORY
 from personalab.sources import declared_parameters, notebook_cells, notebook_names, notebook_path
 
 NAMES = notebook_names()
@@ -97,15 +95,6 @@ def test_parameters_come_first_and_are_not_overwritten(name):
     for cell in code[1:]:
         assigned = re.findall(r"^(\w+)\s*=[^=]", cell.source, flags=re.M)
         assert not set(assigned) & set(declared)
-
-
-@pytest.fixture(scope="session")
-def smoke() -> subprocess.CompletedProcess[str]:
-    """Every notebook at smoke size, once; what is up to date is not run again."""
-    command = ["make", "-j2", "-k", f"PYTHON={sys.executable}", "PROFILE=smoke"]
-    return subprocess.run(
-        command, cwd=REPOSITORY, env=environment(REPOSITORY), capture_output=True, text=True, check=False
-    )
 
 
 @pytest.mark.notebooks

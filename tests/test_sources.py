@@ -141,3 +141,15 @@ def test_a_write_that_fails_leaves_the_old_bytes_and_nothing_else(tmp_path, monk
 
 def test_sha256_is_the_standard_one():
     assert sources.sha256(b"abc").startswith("ba7816bf8f01cfea")  # FIPS 180-4, first example
+
+
+def test_models_are_followed_from_parameters_through_cards_to_weights(root):
+    cards, weights = root / "params" / "backends", root / "models" / "small" / "unet" / "w.safetensors"
+    cards.mkdir(parents=True, exist_ok=True)
+    weights.parent.mkdir(parents=True)
+    weights.write_bytes(b"1")
+    (cards / "small.yaml").write_text("kind: clip\nmodel: models/small\n")
+    (cards / "reader.yaml").write_text("kind: drawn\nclip: small\n")
+    (root / "own.yaml").write_text("kind: diffusers\nmodel: some/hub-id\n")
+    found = sources.models_behind({"image_cards": ["reader", "own.yaml"], "n": 3, "note": "no card at all"})
+    assert found == sorted([cards / "reader.yaml", cards / "small.yaml", root / "own.yaml", weights])

@@ -4,10 +4,12 @@ Plots themselves are a few lines of seaborn in the notebook that shows them.
 """
 
 import io
+from collections.abc import Sequence
 from pathlib import Path
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
+import numpy as np
 import seaborn as sns
 from matplotlib.figure import Figure
 
@@ -29,6 +31,42 @@ def style() -> None:
     """Apply the project's matplotlib style and seaborn defaults; call it once at the top of a notebook."""
     sns.set_theme(style="ticks", context="paper")
     plt.style.use(Path(__file__).with_name("paper.mplstyle"))
+
+
+def picture_grid(
+    pictures: Sequence[np.ndarray | None],
+    columns: int,
+    titles: Sequence[str] | None = None,
+    rows: Sequence[str] | None = None,
+    size: float = 0.75,
+) -> Figure:
+    """Pictures side by side, pixels as they are.
+
+    Args:
+        pictures: n arrays (h, w, 3), row by row; None leaves its place empty.
+        columns: pictures per row.
+        titles: above the pictures: one per picture, or one per column.
+        rows: one label per row.
+        size: inches per picture.
+    """
+    height = -(-len(pictures) // columns)
+    extra = 0.25 if titles else 0.03
+    shape = (
+        columns * size * 1.04,
+        height * size * (1.04 + extra * (titles is not None and len(titles) > columns)) + extra,
+    )
+    figure, axes = plt.subplots(height, columns, figsize=shape, squeeze=False, layout="constrained")
+    figure.get_layout_engine().set(w_pad=0.01, h_pad=0.01, wspace=0, hspace=0)
+    for i, ax in enumerate(axes.flat):
+        ax.set(xticks=[], yticks=[])
+        ax.spines[:].set_visible(False)
+        if i < len(pictures) and pictures[i] is not None:
+            ax.imshow(pictures[i], interpolation="nearest")
+        if titles and i < len(titles):
+            ax.set_title(titles[i], fontsize=5.5 if len(titles) > columns else 6, fontweight="normal", pad=2)
+        if rows and i % columns == 0:
+            ax.set_ylabel(rows[i // columns], fontsize=6, rotation=0, ha="right", va="center")
+    return figure
 
 
 def save_figure(run: Run, figure: Figure, name: str, caption: str) -> Path:

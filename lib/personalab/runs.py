@@ -2,8 +2,8 @@
 
 A notebook opens one `Run`, saves and loads through it, and every file it writes appears whole or not at all.
 Beside the data lies `manifest.json`: parameters, hashes of everything read and written, versions. `Run.stamp`
-is the short hash printed under every figure and table. It is a hash of the recipe (notebook, parameters and
-the recipes of what was read), not of the numbers, so that another CPU prints the same stamp and `git diff`
+is the short hash printed under every figure and table. It is a hash of the recipe (notebook, parameters, the cards
+and local models they name, and the recipes of what was read), not of the numbers, so that another CPU prints the same stamp and `git diff`
 stays quiet; the manifest holds the hashes of the bytes.
 """
 
@@ -20,7 +20,16 @@ import pandas as pd
 import pyarrow.parquet as pq
 
 from . import records
-from .sources import PROFILES, ROOT, declared_parameters, notebook_cells, notebook_path, sha256, write_atomic
+from .sources import (
+    PROFILES,
+    ROOT,
+    declared_parameters,
+    models_behind,
+    notebook_cells,
+    notebook_path,
+    sha256,
+    write_atomic,
+)
 
 _VERSIONS = ("numpy", "torch", "sentence-transformers", "scikit-learn", "pandas", "pyarrow")
 
@@ -41,7 +50,8 @@ class Run:
         if self.profile not in PROFILES:
             raise ValueError(f"profile {self.profile!r} is unknown; expected one of {PROFILES}")
         self._source = sha256(json.dumps(notebook_cells(path)).encode())
-        self._recipes: dict[str, str] = {}
+        models = models_behind(self.parameters)
+        self._recipes: dict[str, str] = {_relative(file): sha256(file.read_bytes()) for file in models}
         self._inputs: dict[str, str] = {}
         self._outputs: dict[str, str] = {}
 
@@ -57,7 +67,7 @@ class Run:
 
     @property
     def stamp(self) -> str:
-        """Ten hexadecimal digits over notebook, parameters and the recipes of all that was read so far."""
+        """Ten hexadecimal digits over notebook, parameters, models and the recipes of all that was read so far."""
         recipe = {"notebook": self._source, "parameters": self.parameters, "read": self._recipes}
         return sha256(json.dumps(recipe, sort_keys=True, default=str).encode())[:10]
 

@@ -158,16 +158,38 @@ def _data_files(folder: Path) -> list[Path]:
 def files_behind(path: Path, parameters: dict[str, Any]) -> list[Path]:
     """Every file of the repository that a run of the notebook rests on, sorted, the notebook itself left out.
 
-    These are the modules it imports, the data files that lie beside those, the cards its parameters name, the
-    files its parameters point to and everything under params/ that its code spells out.
+    These are the modules it imports, the data files that lie beside those, the cards its parameters name with the
+    local models behind them, the files its parameters point to and everything under params/ that its code spells
+    out.
     """
     modules = imported_modules(path)
     beside = {file for folder in {module.parent for module in modules} for file in _data_files(folder)}
-    texts = {value for value in parameters.values() if isinstance(value, str) and 0 < len(value) < 256}
-    named = {ROOT / "params" / "backends" / f"{text}.yaml" for text in texts} | {
-        ROOT / text for text in texts
-    }
+    texts = _texts(parameters)
+    named = set(models_behind(parameters)) | {ROOT / text for text in texts}
     code = "\n".join(cell.source for cell in notebook_cells(path) if cell.kind == "code")
     spelt = {ROOT / text for text in re.findall(r"""["'](params/[^"']+)["']""", code)}
     inside = {file for folder in spelt if folder.is_dir() for file in folder.rglob("*")}
     return sorted(file for file in modules | beside | named | spelt | inside if file.is_file())
+
+
+def models_behind(parameters: dict[str, Any]) -> list[Path]:
+    """The cards that parameters name, the cards that those name, and the local models behind them, without prose."""
+    found: set[Path] = set()
+    waiting = _texts(parameters)
+    while waiting:
+        name = waiting.pop()
+        path = ROOT / name if name.endswith(".yaml") else ROOT / "params" / "backends" / f"{name}.yaml"
+        if path.is_file() and path not in found:
+            found.add(path)
+            waiting |= set(re.findall(r"^\w+: ([\w.-]+)", path.read_text(), re.MULTILINE))
+            for folder in re.findall(r"^model: (\S+)", path.read_text(), re.MULTILINE):
+                found |= {
+                    file for file in (ROOT / folder).rglob("*") if file.is_file() and file.suffix != ".md"
+                }
+    return sorted(found)
+
+
+def _texts(parameters: dict[str, Any]) -> set[str]:
+    """The short strings among parameters, those in lists too."""
+    flat = [part for value in parameters.values() for part in (value if isinstance(value, list) else [value])]
+    return {text for text in flat if isinstance(text, str) and 0 < len(text) < 256}

@@ -29,10 +29,13 @@ CountTokens = Callable[[Sequence[str]], np.ndarray]
 
 
 def card(name: str) -> dict[str, Any]:
-    """The card params/backends/<name>.yaml. Raises FileNotFoundError listing the cards there are."""
-    path = ROOT / "params" / "backends" / f"{name}.yaml"
+    """The card params/backends/<name>.yaml; a name that ends in .yaml is a path, relative to the repository.
+
+    Raises FileNotFoundError listing the cards there are.
+    """
+    path = ROOT / name if name.endswith(".yaml") else ROOT / "params" / "backends" / f"{name}.yaml"
     if not path.exists():
-        known = sorted(file.stem for file in path.parent.glob("*.yaml"))
+        known = sorted(file.stem for file in (ROOT / "params" / "backends").glob("*.yaml"))
         raise FileNotFoundError(f"no card {name!r}; expected one of {known}, or a new file {path}")
     return yaml.safe_load(path.read_text())
 
@@ -52,7 +55,7 @@ class Embedder:
         self._encode = encode
         self._count_tokens = count_tokens
         self._identity = json.dumps({key: card.get(key) for key in _IDENTITY}, sort_keys=True)
-        self._cache = _open(cache) if cache else None
+        self._vectors = Vectors(cache)
 
     def __call__(self, texts: Sequence[str]) -> np.ndarray:
         """n texts to (n, width) float32 rows of length 1.
@@ -61,57 +64,20 @@ class Embedder:
             TypeError: `texts` is one string instead of a list.
             ValueError: the model returned another width than its card says, a zero row or something not finite.
         """
-        _refuse_one_string(texts)
+        refuse_one_string(texts)
         keys = [hashlib.sha256(f"{self._identity}\n{text}".encode()).digest() for text in texts]
-        known = self._look_up(keys)
-        missing = {key: text for key, text in zip(keys, texts, strict=True) if key not in known}
-        if missing:
-            rows = self._checked(self._encode(list(missing.values())), len(missing))
-            self._keep(list(missing), rows)
-            known.update(zip(missing, rows, strict=True))
-        width = self.card["width"]
-        return np.stack([known[key] for key in keys]) if keys else np.empty((0, width), np.float32)
+        rows = self._vectors(keys, texts, self._embed)
+        return np.stack(rows) if rows else np.empty((0, self.card["width"]), np.float32)
 
     def truncated(self, texts: Sequence[str]) -> float:
         """Share of the texts that the model cuts (more than `max_tokens` tokens); nan for no texts."""
-        _refuse_one_string(texts)
+        refuse_one_string(texts)
         if not len(texts):
             return float("nan")
         return float((self._count_tokens(list(texts)) > self.card["max_tokens"]).mean())
 
-    def _checked(self, rows: np.ndarray, n: int) -> np.ndarray:
-        rows = np.asarray(rows, np.float32)
-        if rows.shape != (n, self.card["width"]):
-            raise ValueError(
-                f"{self.card['model']} returned shape {rows.shape}, expected {(n, self.card['width'])}; "
-                "check `width` in its card"
-            )
-        lengths = np.linalg.norm(rows, axis=1, keepdims=True)
-        if not (np.isfinite(lengths) & (lengths > 0)).all():
-            raise ValueError(
-                f"{self.card['model']} returned rows that are zero or not finite, expected directions; "
-                "look at the model, or at the texts it was given"
-            )
-        return rows / lengths
-
-    def _look_up(self, keys: list[bytes]) -> dict[bytes, np.ndarray]:
-        if self._cache is None:
-            return {}
-        found = {}
-        for start in range(0, len(keys), 500):
-            part = keys[start : start + 500]
-            marks = ",".join("?" * len(part))
-            rows = self._cache.execute(f"SELECT key, vector FROM embeddings WHERE key IN ({marks})", part)
-            found.update({key: np.frombuffer(vector, np.float32) for key, vector in rows})
-        return found
-
-    def _keep(self, keys: list[bytes], rows: np.ndarray) -> None:
-        if self._cache is not None:
-            with self._cache:
-                self._cache.executemany(
-                    "INSERT OR IGNORE INTO embeddings VALUES (?, ?)",
-                    [(key, row.tobytes()) for key, row in zip(keys, rows, strict=True)],
-                )
+    def _embed(self, texts: Sequence[str]) -> np.ndarray:
+        return unit_rows(self._encode(texts), len(texts), self.card)
 
 
 #: what of a card changes its vectors
@@ -122,12 +88,12 @@ def load(name: str, *, device: str = "cpu", cache: Path | None = None) -> Embedd
     """The embedder of card `name`.
 
     Args:
-        name: a file in params/backends, without its suffix.
+        name: a file in params/backends without its suffix, or a path that ends in .yaml.
         device: "cpu" or "cuda"; ignored by services.
         cache: folder for the SQLite file of this card, or None.
     """
     description = card(name)
-    file = cache / f"{name}.sqlite" if cache else None
+    file = cache / f"{Path(name).stem}.sqlite" if cache else None
     match description["kind"]:
         case "sentence-transformers":
             return Embedder(description, *_sentence_transformer(description, device), file)
@@ -177,7 +143,65 @@ def _openai(card: dict[str, Any]) -> tuple[Encode, CountTokens]:
     return encode, lambda texts: np.zeros(len(texts), int)
 
 
-def _refuse_one_string(texts: Sequence[str]) -> None:
+def unit_rows(rows: np.ndarray, n: int, card: dict[str, Any]) -> np.ndarray:
+    """A model's answer (n, width) at length 1, float32. Raises ValueError for another shape or no direction."""
+    rows = np.asarray(rows, np.float32)
+    if rows.shape != (n, card["width"]):
+        raise ValueError(
+            f"{card['model']} returned shape {rows.shape}, expected {(n, card['width'])}; "
+            "check `width` in its card"
+        )
+    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+    if not (np.isfinite(lengths) & (lengths > 0)).all():
+        raise ValueError(
+            f"{card['model']} returned rows that are zero or not finite, expected directions; "
+            "look at the model, or at the texts it was given"
+        )
+    return rows / lengths
+
+
+class Vectors:
+    """Vectors kept by key in an SQLite file (None: nothing is kept): each item is computed once.
+
+    What a call computes is kept whole or not at all.
+    """
+
+    def __init__(self, file: Path | None):
+        self._file = _open(file) if file else None
+
+    def __call__(
+        self, keys: Sequence[bytes], items: Sequence[Any], compute: Callable[[list[Any]], np.ndarray]
+    ) -> list[np.ndarray]:
+        """One float32 vector per key; `compute` takes the items that are new, each once, in order."""
+        known = self._look_up(keys)
+        missing = {key: item for key, item in zip(keys, items, strict=True) if key not in known}
+        if missing:
+            rows = compute(list(missing.values()))
+            self._keep(list(missing), rows)
+            known.update(zip(missing, rows, strict=True))
+        return [known[key] for key in keys]
+
+    def _look_up(self, keys: Sequence[bytes]) -> dict[bytes, np.ndarray]:
+        if self._file is None:
+            return {}
+        found = {}
+        for start in range(0, len(keys), 500):
+            part = keys[start : start + 500]
+            marks = ",".join("?" * len(part))
+            rows = self._file.execute(f"SELECT key, vector FROM embeddings WHERE key IN ({marks})", part)
+            found.update({key: np.frombuffer(vector, np.float32) for key, vector in rows})
+        return found
+
+    def _keep(self, keys: list[bytes], rows: np.ndarray) -> None:
+        if self._file is not None:
+            with self._file:
+                self._file.executemany(
+                    "INSERT OR IGNORE INTO embeddings VALUES (?, ?)",
+                    [(key, row.tobytes()) for key, row in zip(keys, rows, strict=True)],
+                )
+
+
+def refuse_one_string(texts: Sequence[str]) -> None:
     if isinstance(texts, str):
         raise TypeError("got one string, expected a list of strings; write [text]")
 

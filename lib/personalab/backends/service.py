@@ -5,24 +5,33 @@ times, waiting as long as Retry-After asks but no longer than a cap. Faults that
 quota, a bad request) stop at once. The key comes from the environment and is never printed.
 """
 
+import base64
+import io
 import os
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import openai
 import tenacity
+from PIL import Image
 
 #: where a card without base_url leads, whatever OPENAI_BASE_URL says: the card names what was asked
 OPENAI = "https://api.openai.com/v1"
 #: seconds; a service may ask for longer, we do not wait longer
 LONGEST_WAIT = 30.0
 ATTEMPTS = 6
+#: error codes of a 400 that judges the content, not the form of the request
+_FORBIDDEN = ("moderation_blocked", "content_policy_violation")
 
 
 class MalformedAnswer(RuntimeError):
     """The endpoint answered 200 with something that is not the promised answer."""
+
+
+class ContentRefused(RuntimeError):
+    """The service will not make this picture, however often it is asked."""
 
 
 class Service:
@@ -45,12 +54,28 @@ class Service:
 
     def embed(self, texts: Sequence[str]) -> np.ndarray:
         """n texts to (n, d). Raises openai.AuthenticationError and the like at once, others after retries."""
+        return self._asked(self._embed_once, list(texts))
+
+    def image(self, prompt: str, image: bytes | None = None, **settings: Any) -> np.ndarray:
+        """A picture (h, w, 3) uint8 of the prompt, or `image` (a PNG) changed by it.
+
+        Args:
+            settings: further fields of the request, such as `size` and `quality`.
+
+        Raises:
+            ContentRefused: the service's policy forbids the prompt or the picture; others as `embed`.
+        """
+        return self._asked(self._image_once, prompt, image, settings)
+
+    def _asked(self, call: Callable[..., np.ndarray], *arguments: Any) -> np.ndarray:
         try:
-            return _retrying()(self._embed_once, list(texts))
+            return _retrying()(call, *arguments)
         except Exception as error:  # some services quote the key they refuse
             error.args = tuple(str(part).replace(self._client.api_key, "<key>") for part in error.args)
             if isinstance(error, openai.APIError):
                 error.message, error.body = str(error), None
+            if isinstance(error, openai.BadRequestError) and error.code in _FORBIDDEN:
+                raise ContentRefused(f"{self._model} refused the content ({error.code})") from None
             raise
 
     def _embed_once(self, texts: list[str]) -> np.ndarray:
@@ -67,6 +92,20 @@ class Service:
                 "or numbers that are not finite"
             )
         return vectors
+
+    def _image_once(self, prompt: str, image: bytes | None, settings: dict[str, Any]) -> np.ndarray:
+        if image is None:
+            answer = self._client.images.generate(model=self._model, prompt=prompt, n=1, **settings)
+        else:
+            file = ("input.png", image, "image/png")
+            answer = self._client.images.edit(model=self._model, prompt=prompt, n=1, image=file, **settings)
+        try:
+            (picture,) = answer.data
+            data = base64.b64decode(picture.b64_json, validate=True)
+            return np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))
+        except (AttributeError, TypeError, ValueError, OSError, SyntaxError) as error:
+            kind = type(error).__name__
+            raise MalformedAnswer(f"image answer without one readable b64_json picture ({kind})") from None
 
 
 def passes(error: BaseException) -> bool:

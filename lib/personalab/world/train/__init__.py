@@ -1,0 +1,1 @@
+"""How the miniature models are made: pictures, tokenizer, CLIP, autoencoder, diffusion, and their evaluation."""

@@ -1,0 +1,109 @@
+"""Finished miniature models to models/: half-precision safetensors in the stock folder layout, with a model card.
+
+A card's figures are handed in by the notebook that trained and tested the model; nothing is measured here.
+"""
+
+import json
+import platform
+from collections.abc import Mapping, Sequence
+from copy import deepcopy
+from numbers import Integral, Real
+from pathlib import Path
+
+import torch
+from diffusers import StableDiffusionPipeline
+from transformers import CLIPModel, CLIPTokenizer
+
+from .clip import new_processor
+
+_LICENCE = "Apache-2.0; see LICENSE-weights.md."
+_LIMITS = (
+    "It knows one drawn world of 64-pixel scenes and the words of its captions. It says nothing about photographs, "
+    "people or places, and its scores do not compare with those of published models."
+)
+
+
+def clip(
+    folder: Path,
+    model: CLIPModel,
+    tokenizer: CLIPTokenizer,
+    *,
+    log: Sequence[Mapping[str, float]],
+    scores: Mapping[str, object],
+    device: str,
+) -> None:
+    """Save a miniature CLIP with its tokenizer, its preprocessing and its card."""
+    deepcopy(model).half().save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    new_processor().save_pretrained(folder)
+    _tidy(folder)
+    count = sum(p.numel() for p in model.parameters())
+    recipe = "Batches of 128 drawn scenes with fresh captions; AdamW, cosine schedule, bfloat16 autocast."
+    _card(
+        folder, "A miniature CLIP", f"CLIPModel, {count / 1e6:.2f} M parameters", recipe, log, scores, device
+    )
+
+
+def stable_diffusion(
+    folder: Path,
+    pipeline: StableDiffusionPipeline,
+    *,
+    log: Sequence[Mapping[str, float]],
+    scores: Mapping[str, object],
+    device: str,
+) -> None:
+    """Save a miniature StableDiffusionPipeline and its card."""
+    halves = {k: deepcopy(v).half() for k, v in pipeline.components.items() if isinstance(v, torch.nn.Module)}
+    StableDiffusionPipeline(
+        **{**pipeline.components, **halves}, requires_safety_checker=False
+    ).save_pretrained(folder)
+    _tidy(folder)
+    count = sum(p.numel() for p in pipeline.unet.parameters())
+    recipe = (
+        "Velocity prediction on latents of 64-pixel scenes, min-SNR weights, batches of 64, text encoder of mini-clip-a "
+        "(frozen), a tenth of the captions empty, averaged weights. The autoencoder is the one class that is not stock: "
+        "`import personalab.world.autoencoder` before `DiffusionPipeline.from_pretrained`."
+    )
+    what = f"StableDiffusionPipeline, UNet of {count / 1e6:.2f} M parameters"
+    _card(folder, "A miniature Stable Diffusion", what, recipe, log, scores, device)
+
+
+def _tidy(folder: Path) -> None:
+    """Loads as float32 unless asked otherwise, whatever is on disk; no path of the machine that trained it."""
+    for file in folder.rglob("config.json"):
+        settings = json.loads(file.read_text())
+        settings.pop("_name_or_path", None)
+        if "dtype" in settings:
+            settings["dtype"] = "float32"
+        file.write_text(json.dumps(settings, indent=2) + "\n")
+
+
+def megabytes(folder: Path) -> float:
+    """Size of all files under a folder."""
+    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()) / 1e6
+
+
+def _card(
+    folder: Path,
+    title: str,
+    what: str,
+    recipe: str,
+    log: Sequence[Mapping[str, float]],
+    scores: Mapping[str, object],
+    device: str,
+) -> None:
+    last = log[-1]
+    hours = f", {last['seconds'] / 3600:.1f} h of training" if "seconds" in last else ""
+    rows = "\n".join(
+        f"| {name} | {value if isinstance(value, Integral) else f'{value:.3f}'} |"
+        for name, value in scores.items()
+        if isinstance(value, Real)
+    )
+    (folder / "README.md").write_text(
+        f"# {title}: {folder.name}\n\n{what}. {_LICENCE}\n\n"
+        f"**Data.** Scenes drawn by `personalab.world` and captions from its grammar; no photograph, no person's data.\n\n"
+        f"**Recipe.** {recipe} {last['step']} steps. Made by the notebooks under notebooks/world, `make models`.\n\n"
+        f"**Hardware.** {device} ({platform.machine()}){hours}.\n\n"
+        f"**Scores on held-out scenes.**\n\n| measure | value |\n|---|---|\n{rows}\n\n"
+        f"**Limits.** {_LIMITS}\n"
+    )
