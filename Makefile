@@ -55,7 +55,7 @@ FROM_AUDIT  := audit audit_simplex audit_ipf fig_simplex
 FROM_ASSETS := fig4
 FROM_PANELS := fig2 fig6
 FROM_WORLD  := world_attributes fig_world fig_world_tastes
-FROM_MODELS := mini_clip mini_sd mini_sd_words fig_mini_sd fig_mini_sd_pairs
+FROM_MODELS := mini_clip mini_sd mini_sd_words mini_sd_diversity fig_mini_sd fig_mini_sd_pairs
 FROM_TASTES := taste_match taste_gate fig_taste_match fig_taste_panel
 RESULTS     := $(FROM_TABLES) $(FROM_BENCH) $(FROM_VPRAG) $(FROM_SCORE) $(FROM_AUDIT) $(FROM_ASSETS) $(FROM_PANELS) \
                $(FROM_WORLD) $(FROM_MODELS) $(FROM_TASTES)
@@ -76,7 +76,7 @@ $(RESULTS):
 	@ls $(OUT)/tables/$@.* $(OUT)/figures/$@.* 2>/dev/null || true
 
 tables: $(filter-out fig_%,$(RESULTS))  ## every table, as CSV, Markdown, LaTeX and HTML
-figures: $(filter fig_%,$(RESULTS))  ## every figure, as PNG and PDF
+figures: $(filter fig_%,$(RESULTS))  ## every figure that needs no training, as PNG and PDF
 compare: $(FROM_TABLES)  ## print the paper's values beside ours
 	@for file in $(OUT)/tables/compare*.md; do test -e $$file && cat $$file && echo; done; true
 
@@ -153,7 +153,7 @@ bench: environment  ## scoring and retrieval on one core, drawing and rendering 
 lab: environment  ## JupyterLab on the notebooks
 	$(PYTHON) -m jupyterlab notebooks
 
-clean:  ## forget the profile's runs and their data; its figures and tables stay
+clean:  ## forget the profile's runs and their data; its figures and tables, pictures and training stay
 	rm -rf $(RAN) $(KEY) $(OUT)/data $(OUT)/cache outputs/cache
 
 # Edit the pins in pyproject.toml, then `make lock`: a fresh environment, torch first, the rest under its pin.

@@ -47,7 +47,7 @@ def main() -> None:
         for start in range(0, PICTURES, size):
             part = prompts[start : start + size]
             noise = [torch.Generator().manual_seed(start + i) for i in range(len(part))]
-            bare(part, num_inference_steps=10, guidance_scale=3.0, height=64, width=64, generator=noise)
+            bare(part, num_inference_steps=8, guidance_scale=3.0, height=64, width=64, generator=noise)
 
     backend([Request(prompts[0], 0)])
     rows = {

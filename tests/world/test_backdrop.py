@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from personalab.world.backdrop import INDOOR, TIMES, WEATHERS, draw_backdrop, light
+from personalab.world.backdrop import TIMES, WEATHERS, draw_backdrop, light
 from personalab.world.canvas import Canvas
+from personalab.world.scenes import INDOOR
 from personalab.world.settings import SETTINGS
 from personalab.world.words import attributes
 

@@ -10,9 +10,10 @@ import numpy as np
 from PIL import Image
 
 from .canvas import RGB, SCALE, SIZE, Canvas, mix
-from .settings import INDOOR, SETTINGS, draw_studio
+from .scenes import INDOOR
+from .settings import SETTINGS, draw_studio
 
-__all__ = ["INDOOR", "TIMES", "WEATHERS", "draw_backdrop", "light"]
+__all__ = ["TIMES", "WEATHERS", "draw_backdrop", "light"]
 
 _PLAIN: RGB = (1.0, 1.0, 1.0)
 _LIGHT: dict[str, RGB] = {

@@ -246,5 +246,3 @@ _OUTDOOR = (
 _ROOMS = (_living_room, _kitchen, _library, _cafe, _workshop)
 #: What draws each setting, under the setting's own name.
 SETTINGS = {draw.__name__[1:].replace("_", " "): draw for draw in _OUTDOOR + _ROOMS}
-#: The settings with a wall and a window, where no weather shows.
-INDOOR: frozenset[str] = frozenset(list(SETTINGS)[-len(_ROOMS) :])
