@@ -23,7 +23,7 @@ RAN := $(OUT)/notebooks
 KEY := $(OUT)/keys
 
 # These train the miniature models in models/, which takes hours: only `make models` runs them.
-TRAINING := world/w2_clip world/w3_autoencoder world/w4_diffusion
+TRAINING := world/w2_clip world/w3_autoencoder world/w4_diffusion world/w7_language
 
 .PHONY: all models
 all: $(filter-out $(TRAINING),$(NOTEBOOKS))  ## run every notebook whose content is new (the default)
@@ -32,6 +32,7 @@ models: $(TRAINING)  ## train the miniature models (hours; goes on from outputs/
 # ---- The graph: a notebook on the left reads what the one on the right has saved -----------------------------
 
 $(RAN)/vptt/s3_2_vprag.ipynb:    $(RAN)/vptt/s3_1_bench.ipynb
+$(RAN)/vptt/s11_statistics.ipynb: $(RAN)/vptt/s3_1_bench.ipynb
 $(RAN)/vptt/s3_4_score.ipynb:    $(RAN)/vptt/s3_1_bench.ipynb
 $(RAN)/vptt/s4_2_3_study.ipynb:  $(RAN)/vptt/s3_1_bench.ipynb
 $(RAN)/vptt/s4_2_3_tables.ipynb: $(RAN)/vptt/s4_2_3_study.ipynb
@@ -48,7 +49,8 @@ $(RAN)/world/w4_diffusion.ipynb: $(RAN)/world/w3_autoencoder.ipynb
 
 FROM_TABLES := table3 table7 table8 table9 table10 tables7_10 compare_q3 compare_q3_order q3_copying_orders \
                q3_controls q3_controls_copying fig_q3_methods fig_q3_copying fig_q3_controls
-FROM_BENCH  := bench_stats bench_diversity bench_grounding
+FROM_BENCH  := bench_diversity bench_grounding
+FROM_WHO    := bench_stats bench_ranges bench_neighbours fig9 fig10 fig11
 FROM_VPRAG  := fig_vprag vprag_alternatives
 FROM_SCORE  := fig_score score_ascent
 FROM_AUDIT  := audit audit_simplex audit_ipf fig_simplex
@@ -57,11 +59,13 @@ FROM_PANELS := fig2 fig6
 FROM_WORLD  := world_attributes fig_world fig_world_tastes
 FROM_MODELS := mini_clip mini_sd mini_sd_words mini_sd_diversity fig_mini_sd fig_mini_sd_pairs
 FROM_TASTES := taste_match taste_gate fig_taste_match fig_taste_panel
-RESULTS     := $(FROM_TABLES) $(FROM_BENCH) $(FROM_VPRAG) $(FROM_SCORE) $(FROM_AUDIT) $(FROM_ASSETS) $(FROM_PANELS) \
-               $(FROM_WORLD) $(FROM_MODELS) $(FROM_TASTES)
+FROM_LM     := mini_lm mini_lm_taste mini_lm_words fig_mini_lm
+RESULTS     := $(FROM_TABLES) $(FROM_BENCH) $(FROM_WHO) $(FROM_VPRAG) $(FROM_SCORE) $(FROM_AUDIT) $(FROM_ASSETS) $(FROM_PANELS) \
+               $(FROM_WORLD) $(FROM_MODELS) $(FROM_TASTES) $(FROM_LM)
 
 $(FROM_TABLES): $(RAN)/vptt/s4_2_3_tables.ipynb
 $(FROM_BENCH):  $(RAN)/vptt/s3_1_bench.ipynb
+$(FROM_WHO):    $(RAN)/vptt/s11_statistics.ipynb
 $(FROM_VPRAG):  $(RAN)/vptt/s3_2_vprag.ipynb
 $(FROM_SCORE):  $(RAN)/vptt/s3_4_score.ipynb
 $(FROM_AUDIT):  $(RAN)/both/x1_audit.ipynb
@@ -70,6 +74,7 @@ $(FROM_PANELS): $(RAN)/vptt/s4_3_panels.ipynb
 $(FROM_WORLD):  $(RAN)/world/w1_scenes.ipynb
 $(FROM_MODELS): $(RAN)/world/w5_evaluation.ipynb
 $(FROM_TASTES): $(RAN)/world/w6_tastes.ipynb
+$(FROM_LM):     $(RAN)/world/w8_rewriting.ipynb
 
 .PHONY: $(RESULTS) tables figures compare
 $(RESULTS):
@@ -126,19 +131,32 @@ keys: environment
 
 # ---- Around it -----------------------------------------------------------------------------------------------
 
-.PHONY: help doctor test lint bench lab clean lock
+.PHONY: help doctor cost test lint bench lab clean lock
 help:  ## this list
 	@sed -n '3,8s/^#//p' Makefile
 	@echo; echo "Targets"
-	@sed -nE 's/^([a-z]+):.*  ## (.*)/  \1\t\2/p' Makefile | expand -t 14
+	@sed -nE 's/^([a-z-]+):.*  ## (.*)/  \1\t\2/p' Makefile | expand -t 14
 	@echo; echo "One figure or table"; echo "  $(RESULTS)" | fold -sw 100
 	@echo; echo "One notebook"; echo "  $(NOTEBOOKS)" | fold -sw 100
 
 doctor: environment  ## Python, packages against the lock, torch and GPU, disk, MiniLM, test data
 	@$(PYTHON) requirements/doctor.py
 
+cost: environment  ## calls, tokens and dollars of a profile's paid models, before anything is sent
+	@$(PYTHON) -m personalab.cost $(OPTIONS)
+
 test: environment  ## pytest with coverage; executes every notebook at smoke size
 	$(PYTHON) -m pytest --cov --cov-report=term:skip-covered --cov-fail-under=90
+
+.PHONY: .venv-vllm test-vllm
+.venv-vllm: .venv-vllm/installed
+.venv-vllm/installed: requirements/vllm.txt
+	rm -rf .venv-vllm && python3 -m venv .venv-vllm
+	.venv-vllm/bin/pip install $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) $(shell grep '^torch==' requirements/vllm.txt)
+	.venv-vllm/bin/pip install --no-deps -r requirements/vllm.txt
+	touch $@
+test-vllm: environment .venv-vllm/installed  ## one model through transformers, vLLM's engine and its server (a venv of its own)
+	$(PYTHON) -m pytest tests/vllm -s --durations=20
 
 lint: environment  ## ruff over modules and notebooks; notebooks hold no outputs
 	$(PYTHON) -m ruff check .
@@ -153,7 +171,7 @@ bench: environment  ## scoring and retrieval on one core, drawing and rendering 
 lab: environment  ## JupyterLab on the notebooks
 	$(PYTHON) -m jupyterlab notebooks
 
-clean:  ## forget the profile's runs and their data; its figures and tables, pictures and training stay
+clean:  ## forget the profile's runs and their data; figures, tables, pictures, answers and training stay
 	rm -rf $(RAN) $(KEY) $(OUT)/data $(OUT)/cache outputs/cache
 
 # Edit the pins in pyproject.toml, then `make lock`: a fresh environment, torch first, the rest under its pin.

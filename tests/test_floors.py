@@ -12,7 +12,7 @@ FLOORS = {
     "backends": 2,
     "vptt": 3, "zipp": 3,
     "baselines": 4,
-    "study": 5, "figures": 5, "tables": 5, "compare": 5, "audit": 5, "scale": 5,
+    "study": 5, "figures": 5, "tables": 5, "compare": 5, "audit": 5, "cost": 5, "scale": 5,
 }  # fmt: skip
 MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py")
 

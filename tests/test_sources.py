@@ -61,12 +61,15 @@ def test_files_behind_a_notebook(root):
     for name in (
         "params/backends/mini.yaml",
         "params/prompts/four.jsonl",
+        "params/prompts/asked.yaml",
+        "params/prompts/not_asked.yaml",
         "params/printed/t3.csv",
         "seeds.jsonl",
     ):
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text("x")
     code = ["from personalab.one import a", 'read("params/prompts/four.jsonl")', "read('params/printed')"]
+    (root / "lib" / "personalab" / "one" / "a.py").write_text('from ..two import b\nrender("asked")')
     path = write_notebook(root / "notebooks" / "x.ipynb", code)
     parameters = {"backend": "mini", "seeds": "seeds.jsonl", "text": "long " * 1000, "empty": "", "n": 3}
     found = names(root, sources.files_behind(path, parameters))
@@ -75,6 +78,7 @@ def test_files_behind_a_notebook(root):
         "two/deep/table.csv",  # data of the package that one.a imports; three's is another's
         "params/backends/mini.yaml",
         "params/prompts/four.jsonl",
+        "params/prompts/asked.yaml",
         "params/printed/t3.csv",
         "seeds.jsonl",
     }
@@ -153,3 +157,12 @@ def test_models_are_followed_from_parameters_through_cards_to_weights(root):
     (root / "own.yaml").write_text("kind: diffusers\nmodel: some/hub-id\n")
     found = sources.models_behind({"image_cards": ["reader", "own.yaml"], "n": 3, "note": "no card at all"})
     assert found == sorted([cards / "reader.yaml", cards / "small.yaml", root / "own.yaml", weights])
+
+
+def test_a_file_written_in_pieces_is_all_new_or_all_old(tmp_path):
+    path = tmp_path / "file"
+    sources.write_atomic(path, (piece for piece in (b"one", b"two")))
+    assert path.read_bytes() == b"onetwo" and sources.sha256_file(path) == sources.sha256(b"onetwo")
+    with pytest.raises(ZeroDivisionError):
+        sources.write_atomic(path, (b"%d" % (1 / i) for i in (1, 0)))
+    assert path.read_bytes() == b"onetwo" and list(tmp_path.iterdir()) == [path]

@@ -10,7 +10,7 @@ stays quiet; the manifest holds the hashes of the bytes.
 import io
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ from .sources import (
     notebook_cells,
     notebook_path,
     sha256,
+    sha256_file,
     write_atomic,
 )
 
@@ -74,7 +75,8 @@ class Run:
     def save(self, file: str, value: Any) -> Path:
         """Save under this notebook's data folder; the suffix chooses the format.
 
-        .jsonl takes records, .parquet records or a DataFrame, .json plain data, .npz a mapping of arrays.
+        .jsonl takes records (an iterator is written as it comes, so they need not be in memory together), .parquet
+        records or a DataFrame, .json plain data, .npz a mapping of arrays.
         """
         return self._write(self.data / file, _encode(file, value))
 
@@ -111,9 +113,9 @@ class Run:
         self._inputs[_relative(path)] = sha256(data)
         return _decode(path, data, model)
 
-    def _write(self, path: Path, data: bytes) -> Path:
+    def _write(self, path: Path, data: bytes | Iterable[bytes]) -> Path:
         write_atomic(path, data)
-        self._outputs[_relative(path)] = sha256(data)
+        self._outputs[_relative(path)] = sha256(data) if isinstance(data, bytes) else sha256_file(path)
         self._write_manifest(path)
         return path
 
@@ -139,10 +141,10 @@ def _relative(path: Path) -> str:
     return str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else str(path)
 
 
-def _encode(file: str, value: Any) -> bytes:
+def _encode(file: str, value: Any) -> bytes | Iterable[bytes]:
     match Path(file).suffix:
         case ".jsonl":
-            return records.to_jsonl(value)
+            return (records.to_jsonl([record]) for record in value)
         case ".parquet":
             return _parquet(value)
         case ".json":

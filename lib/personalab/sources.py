@@ -10,6 +10,7 @@ import json
 import os
 import re
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -24,13 +25,22 @@ def sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def write_atomic(path: Path, data: bytes) -> Path:
-    """Write `data` so that `path` holds either its old bytes or all the new ones, whenever the power goes."""
+def sha256_file(path: Path) -> str:
+    """The same of a file, read in pieces."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def write_atomic(path: Path, data: bytes | Iterable[bytes]) -> Path:
+    """Write `data`, whole or in pieces, so that `path` holds either its old bytes or all the new ones.
+
+    That is so whenever the power goes, and when the pieces' source raises half-way.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "wb") as file:
-            file.write(data)
+            file.writelines([data] if isinstance(data, bytes) else data)
             file.flush()
             os.fsync(file.fileno())
         os.chmod(temporary, 0o644)
@@ -159,8 +169,8 @@ def files_behind(path: Path, parameters: dict[str, Any]) -> list[Path]:
     """Every file of the repository that a run of the notebook rests on, sorted, the notebook itself left out.
 
     These are the modules it imports, the data files that lie beside those, the cards its parameters name with the
-    local models behind them, the files its parameters point to and everything under params/ that its code spells
-    out.
+    local models behind them, the files its parameters point to, everything under params/ that its code spells out and
+    the prompts that it or its modules name.
     """
     modules = imported_modules(path)
     beside = {file for folder in {module.parent for module in modules} for file in _data_files(folder)}
@@ -169,7 +179,14 @@ def files_behind(path: Path, parameters: dict[str, Any]) -> list[Path]:
     code = "\n".join(cell.source for cell in notebook_cells(path) if cell.kind == "code")
     spelt = {ROOT / text for text in re.findall(r"""["'](params/[^"']+)["']""", code)}
     inside = {file for folder in spelt if folder.is_dir() for file in folder.rglob("*")}
-    return sorted(file for file in modules | beside | named | spelt | inside if file.is_file())
+    said = _prompts([code, *(module.read_text() for module in modules)])
+    return sorted(file for file in modules | beside | named | spelt | inside | said if file.is_file())
+
+
+def _prompts(codes: list[str]) -> set[Path]:
+    """The files of params/prompts whose names stand in quotes in some code."""
+    files = (ROOT / "params" / "prompts").glob("*.yaml")
+    return {file for file in files if any(f'"{file.stem}"' in code for code in codes)}
 
 
 def models_behind(parameters: dict[str, Any]) -> list[Path]:

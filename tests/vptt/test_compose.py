@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from personalab.vptt import bench, compose, seeds
+from personalab.vptt import bench, compose
+from personalab.vptt.bench import seeds
 
 
 @pytest.fixture(scope="module")

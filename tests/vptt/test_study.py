@@ -4,9 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from personalab.backends.llm import Answer, Composer
+from personalab.backends.chat import Answer
+from personalab.backends.composer import Composer
 from personalab.records import CATEGORIES, Prompt, Rewrite
-from personalab.vptt import bench, compose, retrieve, score, seeds, study
+from personalab.vptt import bench, compose, retrieve, score, study
+from personalab.vptt.bench import seeds
 
 
 def embed(texts):

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.stats import chisquare
 
 from personalab.vptt.bench import generate, own_seeds
-from personalab.vptt.seeds import parse_lines
+from personalab.vptt.bench.seeds import parse_lines
 from personalab.world import taste as tastes
 from personalab.world.scenes import INDOOR, PLAIN, consistent
 from personalab.world.taste import CONTEXTS, VISIBLE, context_of, match, plausibility, sample, taste, taste_of
@@ -225,3 +225,17 @@ def test_contexts_are_drawn_in_their_shares():
 def test_an_unknown_context_is_refused():
     with pytest.raises(ValueError, match=r"got context 'moon'; expected one of .*'portrait'"):
         sample(taste([]), np.random.default_rng(0), "moon")
+
+
+def test_recovered_bits_by_hand():
+    """A favourite of probability .5 among 4 values is worth 1 bit, one of .125 costs 1, what is left open nothing."""
+    values = {a: np.full((3, len(v)), 1 / len(v)) for a, v in attributes().items()}
+    n = len(attributes()["time"])
+    values["time"][0] = [2 / n, 0.5 / n, *[(1 - 2.5 / n) / (n - 2)] * (n - 2)]
+    made = tastes.Taste(np.full(3, 1 / 3), values)
+    likely, unlikely = attributes()["time"][:2]
+    over = ["time", "palette"]
+    assert np.isclose(tastes.recovered({"time": likely}, made, "outdoor", over), 0.5)
+    assert np.isclose(tastes.recovered({"time": unlikely}, made, "outdoor", over), -0.5)
+    assert tastes.recovered({"setting": "beach"}, made, "outdoor", over) == 0
+    assert np.isclose(tastes.recovered({"time": likely}, made, "indoor", over), 0)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from personalab.backends import embed
-from personalab.vptt.gazetteer import regions
+from personalab.vptt.bench.gazetteer import regions
 from personalab.world.words import Grounder, attributes, coverage, grade, parse, spelt, wordings
 
 

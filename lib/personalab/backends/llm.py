@@ -1,163 +1,194 @@
-"""Rewriters: requests in, answers out, one batched method `complete`.
+"""Language models by card: chats in, answers out, one batched method `complete`.
 
-A `Request` holds what a method lets the rewriter see, as data. `Composer` is a template, not a model: it fills
-sentence frames with what it was shown, so a study can run without any LLM and every step can be followed by eye.
-What it cannot do is choose, blend or invent; its rows in every table carry its name, and conclusions about
-rewriting need a model.
+A card in params/backends says which model and how it decodes: behind any OpenAI-compatible endpoint, in vLLM's
+offline engine, or in transformers. Every answer goes into a ledger as soon as it is there, under a key of all that
+changes it (model, revision, weights, messages, decoding, seed, repeat), so a run that was killed goes on where it
+stood and no answer is paid for twice. A missing answer is None with a reason. Nothing here reads or repairs answers.
 """
 
-import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import NamedTuple
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
 
-_FRAMES = {
-    "foreground": "In front, {}.",
-    "background": "Behind it, {}.",
-    "materials": "The surfaces are {}.",
-    "objects": "Close by, {}.",
-    "lighting": "It is lit by {}.",
-    "actions": "Someone is {}.",
-    "environment": "All of this is {}.",
-    "appearance": "The person wears {}.",
-}
-_STOP = frozenset(
-    "a an and are as at be but by for from has have i in into is it its my of on one or own that the their them "
-    "there they this to was were which who will with would".split()
-)
+from tqdm.auto import tqdm
 
+from . import budget, endpoint, engine, local, tokens, weights
+from .chat import Answer, Chat, Reply, Route, decoding
+from .embed import card as read_card
+from .ledger import Entry, Ledger
 
-@dataclass(frozen=True)
-class Request:
-    """What one method shows the rewriter for one prompt (VPTT 4.1): empty fields were not shown."""
-
-    prompt: str
-    #: d, field by field (Persona Only)
-    demographics: Mapping[str, object] = field(default_factory=dict)
-    #: S_p (VPRAG, Comb.)
-    summary: str = ""
-    #: captions in the order shown (BRAG, Comb.)
-    captions: tuple[str, ...] = ()
-    #: elements per category, categories and elements by decreasing relevance (VPRAG, Comb.)
-    elements: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    #: L, the limit in words (VPTT 4.2.3: 150)
-    max_words: int = 150
+#: settings of a card that change how fast, how dear or where, but not what is answered
+OPERATION = (
+    "base_url", "batch_size", "concurrency", "key", "key_variable", "prompts", "timeout",
+    "dollars_per_million_input", "dollars_per_million_output",
+    "enforce_eager", "gpu_memory_utilization", "kv_cache_gib", "tensor_parallel_size",
+)  # fmt: skip
 
 
-class Answer(NamedTuple):
-    """A rewrite, or None with the reason why there is none."""
+class Estimate(NamedTuple):
+    """What is still to be asked, before anything is: distinct calls, prompt tokens, answer tokens at most, dollars."""
 
-    text: str | None
-    reason: str | None = None
+    calls: int
+    prompt_tokens: int
+    answer_tokens: int
+    dollars: float
 
 
-class Composer:
-    """A template that strings together what it was shown, under the word limit.
+class LLM:
+    """Chats to answers, each asked once.
 
     Args:
-        copying: share, 0 to 1, of the caption sentences that are taken over word for word; the others are
-            broken into their content words, two at a time. It stands in for how freely an LLM copies, which no
-            template can know, so results are shown over its whole range.
+        name: the card's name, under which the ledger keeps its answers.
+        card: settings; all that changes an answer goes into the keys.
+        route: n chats to a generator of lists of replies, see chat.Route.
+        ledger: where answers are kept, or None to keep nothing beyond one call.
+        identity: what else tells this model from others under the same card, say a hash of its weights.
+        money: what calls may cost; a card with prices needs one with a cap.
+        count: tokens of a chat's prompt, for estimates.
+
+    Attributes:
+        asked, found: distinct chats answered by the model, and taken from the ledger.
     """
 
-    def __init__(self, copying: float = 0.5):
-        if not 0 <= copying <= 1:
-            raise ValueError(f"copying is {copying}; expected a share between 0 and 1")
-        self.copying = copying
-        self.name = "composer"
+    def __init__(
+        self,
+        name: str,
+        card: dict[str, Any],
+        route: Route,
+        *,
+        ledger: Ledger | None = None,
+        identity: dict[str, str] | None = None,
+        money: budget.Budget | None = None,
+        count: Callable[[Chat], int] = tokens.estimate,
+    ):
+        self.name, self.card = name, card
+        self.asked, self.found = 0, 0
+        self._route, self._ledger, self._count = route, ledger, count
+        self._money = money or budget.Budget(card)
+        kept = {key: value for key, value in card.items() if key not in OPERATION}
+        self._identity = json.dumps(kept | (identity or {}), sort_keys=True, default=str)
 
-    def complete(self, requests: Sequence[Request]) -> list[Answer]:
-        """One answer per request, in order."""
-        return [Answer(self._compose(request)) for request in requests]
+    @property
+    def spent(self) -> float:
+        """Dollars, with what the ledger held of this card from the start."""
+        return self._money.spent
 
-    def _compose(self, request: Request) -> str:
-        """The prompt, then turns from each kind of material shown, until the limit is reached."""
-        queues = [
-            _about(request.demographics),
-            split_sentences(request.summary)[:1],
-            _from_elements(request.elements),
-            self._from_captions(request),
-        ]
-        sentences = [request.prompt, *_in_turns(queues)]
-        return _within(sentences, request.max_words)
+    def complete(self, chats: Sequence[Chat]) -> list[Answer]:
+        """One answer per chat, in order; chats that are alike in messages and repeat are asked once.
 
-    def _from_captions(self, request: Request) -> list[str]:
-        """Caption sentences, those that share most words with the prompt first, copied or broken up."""
-        wanted = _content(request.prompt)
-        sentences = [sentence for caption in request.captions for sentence in split_sentences(caption)]
-        ranked = sorted(sentences, key=lambda sentence: -len(wanted & _content(sentence)))
-        copied = 0
-        out = []
-        for position, sentence in enumerate(dict.fromkeys(ranked), 1):
-            take = copied < round(self.copying * position)
-            copied += take
-            out.append(sentence if take else _broken_up(sentence))
-        return [sentence for sentence in out if sentence]
+        Raises:
+            TypeError: one Chat instead of a list.
+            ValueError: a card with prices and no cap, or a chat without messages.
+            CapReached: the cap does not allow the next call. What was answered by then is in the ledger, here as after
+                any other error of the route.
+        """
+        wanted = self._wanted(chats)
+        known = self._known(wanted)
+        self.found += len(known)
+        missing = {key: chat for key, chat in wanted.items() if key not in known}
+        if missing:
+            self._check_money(missing)
+            known |= self._ask(missing)
+        return [known[self._key(chat)] for chat in chats]
+
+    def estimate(self, chats: Sequence[Chat]) -> Estimate:
+        """What `complete` would ask and what that may cost, nothing being sent.
+
+        Prompt tokens are the model's own count if its tokenizer lies in a local folder, and otherwise tokens.estimate,
+        which is on the high side; answers are taken to run to `max_tokens`.
+        """
+        wanted = self._wanted(chats)
+        known = self._known(wanted)
+        return self._estimated([chat for key, chat in wanted.items() if key not in known])
+
+    def _estimated(self, chats: Sequence[Chat]) -> Estimate:
+        read = sum(map(self._count, chats))
+        written = len(chats) * self.card.get("call", {}).get("max_tokens", 0)
+        return Estimate(len(chats), read, written, budget.price(self.card, read, written))
+
+    def _wanted(self, chats: Sequence[Chat]) -> dict[str, Chat]:
+        if isinstance(chats, Chat):
+            raise TypeError("got one Chat, expected a list of them; write [chat]")
+        if not all(chat.messages for chat in chats):
+            raise ValueError("a chat has no messages; expected at least one (role, content)")
+        return {self._key(chat): chat for chat in chats}
+
+    def _key(self, chat: Chat) -> str:
+        parts = [self._identity, [list(message) for message in chat.messages], chat.repeat]
+        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+    def _known(self, wanted: dict[str, Chat]) -> dict[str, Answer]:
+        return self._ledger.get(list(wanted)) if self._ledger else {}
+
+    def _check_money(self, missing: dict[str, Chat]) -> None:
+        if budget.is_paid(self.card) and self._money.cap is None:
+            calls, *_, dollars = self._estimated(list(missing.values()))
+            raise ValueError(
+                f"{self.name} costs money and there is no cap: {calls} calls, about {dollars:.2f} dollars at most; "
+                "allow them by load(..., cap=<dollars>)"
+            )
+
+    def _ask(self, missing: dict[str, Chat]) -> dict[str, Answer]:
+        keys, chats, got = list(missing), list(missing.values()), dict[str, Answer]()
+        bar = tqdm(total=len(chats), desc=self.name, unit="answer", disable=len(chats) < 2)
+        with bar, closing(self._route(chats)) as groups:
+            for group in groups:
+                self._keep([(keys[reply.index], chats[reply.index], reply) for reply in group])
+                got |= {keys[reply.index]: reply.answer for reply in group}
+                self.asked += len(group)
+                bar.update(len(group))
+        if len(got) < len(keys):
+            raise RuntimeError(f"{self.name} answered {len(got)} of {len(keys)} chats; expected all of them")
+        return got
+
+    def _keep(self, group: list[tuple[str, Chat, Reply]]) -> None:
+        if self._ledger:
+            self._ledger.put(
+                [
+                    Entry(key, self.name, self._question(chat), reply.answer, reply.usage)
+                    for key, chat, reply in group
+                ]
+            )
+
+    def _question(self, chat: Chat) -> str:
+        """All that the answer depends on, to be read by people."""
+        asked = {"messages": chat.messages, "repeat": chat.repeat, "call": decoding(self.card, chat)}
+        return json.dumps(asked | {"model": self.card["model"], "revision": self.card.get("revision")})
 
 
-def split_sentences(text: str) -> list[str]:
-    """Sentences of a caption, cut after full stops, question and exclamation marks."""
-    return [part for part in re.split(r"(?<=[.!?])\s+", text.strip()) if part]
+def load(
+    name: str, *, device: str = "cpu", ledger: Path | str | None = None, cap: float | None = None
+) -> LLM:
+    """The language model of card `name` (in params/backends, or a path that ends in .yaml).
 
+    Args:
+        device: "cpu" or "cuda", for kind transformers; services and engines have their own.
+        ledger: the SQLite file of answers, or None to keep nothing. Several cards and processes may share one.
+        cap: dollars that the card may cost in all, with what the ledger holds of it already; a card with prices asks
+            nothing without one.
 
-def _content(text: str) -> set[str]:
-    return set(re.findall(r"\w+", text.lower())) - _STOP
-
-
-def _broken_up(sentence: str) -> str:
-    """Content words in pairs: the matter of the sentence without any of its trigrams; "" if it has none.
-
-    A hyphen parts words here as it does in novelty, where "hand-built wall" is a trigram already.
+    Raises:
+        FileNotFoundError, ValueError: a card that is not there, or that says what cannot be.
     """
-    words = [word for word in re.findall(r"\w+(?:['’]\w+)*", sentence) if word.lower() not in _STOP]
-    pairs = [" ".join(words[i : i + 2]) for i in range(0, len(words), 2)]
-    return ", ".join(reversed(pairs)).capitalize() + "." if pairs else ""
-
-
-def _about(demographics: Mapping[str, object]) -> list[str]:
-    """Sentences from d, the visual life first."""
-    if not demographics:
-        return []
-    d = demographics
-    return [
-        f"Seen by {_article(str(d['occupation']))} aged {d['age']} from {d['city']}, {d['country']}.",
-        f"It shows an interest in {_listed(d['interests'])}.",
-        f"Home is {d['home']} in {d['neighbourhood']}, the workplace is {d['workplace']}.",
-        f"This person is {_listed(d['traits'])} and cares about {d['values']}.",
-        f"This person {d['lifestyle']}, {d['travel']} and {d['posting_habit']}.",
-        f"The picture was taken with {d['camera']}, in the spirit of {d['tone']}.",
-    ]
-
-
-def _from_elements(elements: Mapping[str, Sequence[str]]) -> list[str]:
-    """One sentence per category with its two most relevant elements, in the order of the categories."""
-    return [
-        _FRAMES.get(category, "There is {}.").format(_listed(list(chosen)[:2]))
-        for category, chosen in elements.items()
-        if chosen
-    ]
-
-
-def _in_turns(queues: Sequence[Sequence[str]]) -> list[str]:
-    """First of each, second of each, ...: no kind of material crowds out another."""
-    longest = max(map(len, queues))
-    return [queue[i] for i in range(longest) for queue in queues if i < len(queue)]
-
-
-def _within(sentences: Sequence[str], max_words: int) -> str:
-    """As many whole sentences as fit; the first is cut if even that does not."""
-    kept: list[str] = []
-    for sentence in sentences:
-        words = sentence.split()
-        room = max_words - sum(len(part.split()) for part in kept)
-        if not kept or len(words) <= room:
-            kept.append(" ".join(words[:max_words]))
-    return " ".join(kept)
-
-
-def _listed(items: Sequence[str]) -> str:
-    return " and ".join([", ".join(items[:-1]), items[-1]] if len(items) > 1 else items)
-
-
-def _article(noun: str) -> str:
-    return f"an {noun}" if noun[:1].lower() in "aeiou" else f"a {noun}"
+    card, name = read_card(name), Path(name).name.removesuffix(".yaml")
+    book = Ledger(ledger) if ledger else None
+    spent = book.tokens(name) if book else None
+    money = budget.Budget(
+        card, cap, budget.price(card, spent.prompt_tokens, spent.answer_tokens) if spent else 0.0
+    )
+    budget.is_paid(card)
+    count, identity = tokens.counter(card), {}
+    match card.get("kind"):
+        case "openai-chat":
+            route = partial(endpoint.answers, card, budget=money, count=count)
+        case "transformers":
+            route, identity = local.route(card, device), weights.identity(card)
+        case "vllm":
+            route, identity = partial(engine.replies, card), weights.identity(card)
+        case kind:
+            raise ValueError(f"card {name}: kind {kind!r}; expected 'openai-chat', 'transformers' or 'vllm'")
+    return LLM(name, card, route, ledger=book, identity=identity, money=money, count=count)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..backends.llm import Request
+from ..backends.composer import Request
 from ..records import Persona
 from .retrieve import Retrieval
 

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from ..backends.llm import Request
+from ..backends.composer import Request
 from ..records import Persona, Prompt, Rewrite
 from ..stats import cluster_bootstrap, cohens_d, win_shares
 from . import compose, score

@@ -41,7 +41,11 @@ _FILLERS = (
 
 
 def caption(
-    scene: Mapping[str, str], rng: np.random.Generator, share: float = 1.0, longer: float = 0.2
+    scene: Mapping[str, str],
+    rng: np.random.Generator,
+    share: float = 1.0,
+    longer: float = 0.2,
+    worded: Mapping[str, str] | None = None,
 ) -> str:
     """A caption of a scene.
 
@@ -50,6 +54,7 @@ def caption(
         rng: draws wordings, order and what is left out.
         share: each attribute is named with this probability (at least one is).
         longer: probability of added sentences that say nothing about the picture.
+        worded: attribute -> the wording to use for its value, where it is not left to chance.
 
     Returns:
         1 to about 60 words.
@@ -63,7 +68,7 @@ def caption(
     if not named:
         named = [_pick([a for a in scene if a != "colour"] or list(scene), rng)]
     colour = scene.get("colour") if rng.random() < share else None
-    parts = [_phrase(a, scene[a], colour, rng) for a in named]
+    parts = [_phrase(a, scene[a], colour, rng, (worded or {}).get(a)) for a in named]
     order = rng.permutation(len(parts))
     text = ", ".join(parts[i] for i in order)
     if rng.random() < longer:
@@ -101,8 +106,10 @@ def _first(attribute: str, scene: Mapping[str, str]) -> str:
     return _FRAMES["material"][0].format(wording) if attribute == "material" else _dressed(attribute, wording)
 
 
-def _phrase(attribute: str, value: str, colour: str | None, rng: np.random.Generator) -> str:
-    wording = _pick(wordings()[attribute][value], rng)
+def _phrase(
+    attribute: str, value: str, colour: str | None, rng: np.random.Generator, wording: str | None = None
+) -> str:
+    wording = wording or _pick(wordings()[attribute][value], rng)
     if attribute in ("object", "garment") and colour:
         wording = _coloured(wording, _pick(wordings()["colour"][colour], rng))
     if attribute in _FRAMES:

@@ -110,6 +110,19 @@ def plausibility(scene: Mapping[str, str], taste: Taste) -> float:
     return float(np.mean(bits))
 
 
+def recovered(named: Mapping[str, str], taste: Taste, context: str, over: Sequence[str]) -> float:
+    """What a text's values tell of a taste: mean over the attributes `over` of log2 p(value | context) times the number
+    of values, in bits. An attribute that the text leaves open counts 0.
+
+    Args:
+        named: attribute -> value, say from `words.spelt`.
+        context: one of CONTEXTS.
+    """
+    row = CONTEXTS.index(context)
+    shares = [(taste.values[a][row], attributes()[a].index(named[a])) for a in over if a in named]
+    return float(sum(np.log2(max(p[i], 1e-6) * len(p)) for p, i in shares) / len(over))
+
+
 def match(probabilities: Mapping[str, np.ndarray], tastes: Sequence[Taste]) -> np.ndarray:
     """How well n pictures, as a judge reads them, match n tastes: bits per attribute, (n,).
 

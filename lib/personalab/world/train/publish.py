@@ -12,11 +12,12 @@ from pathlib import Path
 
 import torch
 from diffusers import StableDiffusionPipeline
-from transformers import CLIPModel, CLIPTokenizer
+from transformers import CLIPModel, CLIPTokenizer, PreTrainedTokenizerFast, Qwen2ForCausalLM
 
 from .clip import new_processor
 
 _LICENCE = "Apache-2.0; see LICENSE-weights.md."
+_DATA = "Scenes drawn by `personalab.world` and captions from its grammar; no photograph, no person's data."
 _LIMITS = (
     "It knows one drawn world of 64-pixel scenes and the words of its captions. It says nothing about photographs, "
     "people or places, and its scores do not compare with those of published models."
@@ -68,6 +69,36 @@ def stable_diffusion(
     _card(folder, "A miniature Stable Diffusion", what, recipe, log, scores, device)
 
 
+def language(
+    folder: Path,
+    model: Qwen2ForCausalLM,
+    tokenizer: PreTrainedTokenizerFast,
+    *,
+    log: Sequence[Mapping[str, float]],
+    scores: Mapping[str, object],
+    device: str,
+) -> None:
+    """Save a miniature language model with its tokenizer, its chat template and its card."""
+    deepcopy(model).half().save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    _tidy(folder)
+    count = sum(p.numel() for p in model.parameters())
+    recipe = (
+        "Lessons of the world's users and of generated personas, the loss on the answers alone; batches of about 4,096 "
+        "tokens, AdamW, cosine schedule, bfloat16 autocast."
+    )
+    data = (
+        "Prompts, captions and paragraphs written by the grammars of `personalab.world.lessons` and "
+        "`personalab.vptt.lessons` for invented people; no text by or about anybody."
+    )
+    limits = (
+        "It rewrites prompts and describes invented users in the sentence frames it was taught, from the `brief` prompts "
+        "of params/prompts. It follows no other instruction and knows nothing of the world outside its lessons."
+    )
+    what = f"Qwen2ForCausalLM, {count / 1e6:.2f} M parameters"
+    _card(folder, "A miniature language model", what, recipe, log, scores, device, data=data, limits=limits)
+
+
 def _tidy(folder: Path) -> None:
     """Loads as float32 unless asked otherwise, whatever is on disk; no path of the machine that trained it."""
     for file in folder.rglob("config.json"):
@@ -91,6 +122,8 @@ def _card(
     log: Sequence[Mapping[str, float]],
     scores: Mapping[str, object],
     device: str,
+    data: str = _DATA,
+    limits: str = _LIMITS,
 ) -> None:
     last = log[-1]
     hours = f", {last['seconds'] / 3600:.1f} h of training" if "seconds" in last else ""
@@ -101,9 +134,9 @@ def _card(
     )
     (folder / "README.md").write_text(
         f"# {title}: {folder.name}\n\n{what}. {_LICENCE}\n\n"
-        f"**Data.** Scenes drawn by `personalab.world` and captions from its grammar; no photograph, no person's data.\n\n"
+        f"**Data.** {data}\n\n"
         f"**Recipe.** {recipe} {last['step']} steps. Made by the notebooks under notebooks/world, `make models`.\n\n"
         f"**Hardware.** {device} ({platform.machine()}){hours}.\n\n"
-        f"**Scores on held-out scenes.**\n\n| measure | value |\n|---|---|\n{rows}\n\n"
-        f"**Limits.** {_LIMITS}\n"
+        f"**Scores on what it was not trained on.**\n\n| measure | value |\n|---|---|\n{rows}\n\n"
+        f"**Limits.** {limits}\n"
     )
