@@ -84,8 +84,8 @@ def language(
     _tidy(folder)
     count = sum(p.numel() for p in model.parameters())
     recipe = (
-        "Lessons of the world's users and of generated personas, the loss on the answers alone; batches of about 4,096 "
-        "tokens, AdamW, cosine schedule, bfloat16 autocast."
+        "Drills in copying random tokens, then lessons of the world's users and of generated personas, the loss on the "
+        "answers alone; batches of about 4,096 tokens, AdamW, cosine schedule, bfloat16 autocast."
     )
     data = (
         "Prompts, captions and paragraphs written by the grammars of `personalab.world.lessons` and "
