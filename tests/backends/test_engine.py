@@ -217,8 +217,9 @@ def test_new_weights_in_the_same_folder_are_loaded(card):
 
 def test_an_engine_that_died_while_it_was_kept_is_replaced(card):
     first = pid(card)
+    (kept,) = engine._idle.values()
     os.kill(first, signal.SIGKILL)
-    assert eventually(lambda: not runs(first)) and pid(card) != first
+    assert eventually(lambda: not kept.alive()) and pid(card) != first
 
 
 def test_a_caller_who_wants_no_more_ends_the_engine(card):

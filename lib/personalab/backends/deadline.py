@@ -18,8 +18,16 @@ def start(request: Awaitable[Any], seconds: float) -> Future:
     return asyncio.run_coroutine_threadsafe(_within(request, seconds), _loop())
 
 
-@cache
+_making = threading.Lock()
+
+
 def _loop() -> asyncio.AbstractEventLoop:
+    with _making:  # `cache` alone would let threads that come first together make a loop each
+        return _made()
+
+
+@cache
+def _made() -> asyncio.AbstractEventLoop:
     loop = asyncio.new_event_loop()
     threading.Thread(target=loop.run_forever, name="requests", daemon=True).start()
     return loop
