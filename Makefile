@@ -45,10 +45,14 @@ $(RAN)/world/w6_tastes.ipynb:    $(RAN)/vptt/s4_2_3_study.ipynb
 $(RAN)/world/w3_autoencoder.ipynb: $(RAN)/world/w2_clip.ipynb
 $(RAN)/world/w4_diffusion.ipynb: $(RAN)/world/w3_autoencoder.ipynb
 
+$(RAN)/zipp/s3_1_encoder.ipynb:  $(RAN)/zipp/s3_1_graph.ipynb
+$(RAN)/zipp/f_1_ablations.ipynb: $(RAN)/zipp/s3_1_graph.ipynb
+
 # ---- Figures and tables, by the notebook that makes them -----------------------------------------------------
 
 FROM_TABLES := table3 table7 table8 table9 table10 tables7_10 compare_q3 compare_q3_order q3_copying_orders \
                q3_controls q3_controls_copying fig_q3_methods fig_q3_copying fig_q3_controls
+FROM_STUDY  := q3_subject
 FROM_BENCH  := bench_diversity bench_grounding
 FROM_WHO    := bench_stats bench_ranges bench_neighbours fig9 fig10 fig11
 FROM_VPRAG  := fig_vprag vprag_alternatives
@@ -59,11 +63,16 @@ FROM_PANELS := fig2 fig6
 FROM_WORLD  := world_attributes fig_world fig_world_tastes
 FROM_MODELS := mini_clip mini_sd mini_sd_words mini_sd_diversity fig_mini_sd fig_mini_sd_pairs
 FROM_TASTES := taste_match taste_gate fig_taste_match fig_taste_panel
+FROM_REDDIT := zipp_table8 zipp_ingestion fig_zipp8
+FROM_GAT    := zipp_table10 zipp_table10_null zipp_encoder_gains zipp_attention_popular fig_zipp_encoders fig_zipp_users \
+               fig_zipp_attention
+FROM_F1     := zipp_table9 zipp_graph_alternatives fig_zipp9 zipp_residuals_heads
 FROM_LM     := mini_lm mini_lm_taste mini_lm_words fig_mini_lm
-RESULTS     := $(FROM_TABLES) $(FROM_BENCH) $(FROM_WHO) $(FROM_VPRAG) $(FROM_SCORE) $(FROM_AUDIT) $(FROM_ASSETS) $(FROM_PANELS) \
-               $(FROM_WORLD) $(FROM_MODELS) $(FROM_TASTES) $(FROM_LM)
+RESULTS     := $(FROM_TABLES) $(FROM_STUDY) $(FROM_BENCH) $(FROM_WHO) $(FROM_VPRAG) $(FROM_SCORE) $(FROM_AUDIT) $(FROM_ASSETS) $(FROM_PANELS) \
+               $(FROM_WORLD) $(FROM_MODELS) $(FROM_TASTES) $(FROM_LM) $(FROM_REDDIT) $(FROM_GAT) $(FROM_F1)
 
 $(FROM_TABLES): $(RAN)/vptt/s4_2_3_tables.ipynb
+$(FROM_STUDY):  $(RAN)/vptt/s4_2_3_study.ipynb
 $(FROM_BENCH):  $(RAN)/vptt/s3_1_bench.ipynb
 $(FROM_WHO):    $(RAN)/vptt/s11_statistics.ipynb
 $(FROM_VPRAG):  $(RAN)/vptt/s3_2_vprag.ipynb
@@ -74,14 +83,17 @@ $(FROM_PANELS): $(RAN)/vptt/s4_3_panels.ipynb
 $(FROM_WORLD):  $(RAN)/world/w1_scenes.ipynb
 $(FROM_MODELS): $(RAN)/world/w5_evaluation.ipynb
 $(FROM_TASTES): $(RAN)/world/w6_tastes.ipynb
+$(FROM_REDDIT): $(RAN)/zipp/s3_1_graph.ipynb
+$(FROM_GAT):    $(RAN)/zipp/s3_1_encoder.ipynb
+$(FROM_F1):     $(RAN)/zipp/f_1_ablations.ipynb
 $(FROM_LM):     $(RAN)/world/w8_rewriting.ipynb
 
 .PHONY: $(RESULTS) tables figures compare
 $(RESULTS):
 	@ls $(OUT)/tables/$@.* $(OUT)/figures/$@.* 2>/dev/null || true
 
-tables: $(filter-out fig_%,$(RESULTS))  ## every table, as CSV, Markdown, LaTeX and HTML
-figures: $(filter fig_%,$(RESULTS))  ## every figure that needs no training, as PNG and PDF
+tables: $(filter-out fig%,$(RESULTS))  ## every table, as CSV, Markdown, LaTeX and HTML
+figures: $(filter fig%,$(RESULTS))  ## every figure that needs no training, as PNG and PDF
 compare: $(FROM_TABLES)  ## print the paper's values beside ours
 	@for file in $(OUT)/tables/compare*.md; do test -e $$file && cat $$file && echo; done; true
 
@@ -164,9 +176,11 @@ lint: environment  ## ruff over modules and notebooks; notebooks hold no outputs
 	$(PYTHON) -m nbstripout --verify --keep-id --extra-keys \
 	  "metadata.papermill cell.metadata.papermill metadata.language_info.version" $(NOTEBOOKS:%=notebooks/%.ipynb)
 
-bench: environment  ## scoring and retrieval on one core, drawing and rendering on all, beside named peers
+bench: environment  ## scoring, retrieval, drawing, rendering, graph attention and reading dumps beside named peers
 	OMP_NUM_THREADS=1 $(PYTHON) tests/bench.py
 	$(PYTHON) tests/bench_pictures.py
+	$(PYTHON) tests/bench_graph.py
+	$(PYTHON) tests/bench_reddit.py
 
 lab: environment  ## JupyterLab on the notebooks
 	$(PYTHON) -m jupyterlab notebooks

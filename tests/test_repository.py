@@ -120,7 +120,7 @@ def test_the_readme_names_targets_that_exist(target):
 
 
 def test_the_graph_of_the_makefile_is_that_of_the_notebooks():
-    """`run.load("a", ...)` in notebook b, and an edge from a to b, or to one that b follows, go together."""
+    """`run.load("a", ...)` or `run.find` in notebook b, and an edge from a to b, or to one that b follows, go together."""
     makefile = (REPOSITORY / "Makefile").read_text()
     edges = set(re.findall(r"^\$\(RAN\)/(\S+)\.ipynb:\s+\$\(RAN\)/(\S+)\.ipynb$", makefile, flags=re.M))
     names = notebook_names()
@@ -132,7 +132,7 @@ def test_the_graph_of_the_makefile_is_that_of_the_notebooks():
 
     for name in names:
         code = "\n".join(cell.source for cell in notebook_cells(notebook_path(name)) if cell.kind == "code")
-        loaded = set(re.findall(r"""\.load\(\s*["']([\w/]+)["']""", code)) - {name}
+        loaded = set(re.findall(r"""run\.(?:load|find)\(\s*["']([\w/]+)["']""", code)) - {name}
         direct = {above for below, above in edges if below == name}
         assert loaded <= upstream(name), f"{name} loads {loaded}; the Makefile's graph lacks it"
         assert direct <= loaded, f"the Makefile has {name} after {direct}, of which it loads {loaded}"

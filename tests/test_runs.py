@@ -102,3 +102,23 @@ def test_mistakes_are_explained(root):
         run.write("pictures", "x.svg", b"")
     with pytest.raises(ValueError, match="profile 'maxi' is unknown"):
         runs.Run("first", VALUES | {"profile": "maxi"})
+
+
+def test_a_folder_that_a_library_wrote_is_noted_and_found(root):
+    run = runs.Run("first", VALUES)
+    with pytest.raises(FileNotFoundError, match="graph does not exist"):
+        run.note("graph")
+    (run.data / "graph").mkdir(parents=True)
+    (run.data / "graph" / "edges.bin").write_bytes(b"abc")
+    run.note("graph")
+    other = runs.Run("second", VALUES)
+    before = other.stamp
+    assert other.find("first", "graph") == run.data / "graph"
+    assert other.stamp != before, "what is found is part of the recipe"
+    other.save("x.json", 1)
+    noted = [json.loads((one.data / "manifest.json").read_text()) for one in (run, other)]
+    name = "outputs/mini/data/first/graph"
+    assert noted[0]["outputs"][name] == noted[1]["inputs"][name]
+    (run.data / "graph" / "edges.bin").write_bytes(b"abd")
+    run.note("graph")
+    assert json.loads((run.data / "manifest.json").read_text())["outputs"][name] != noted[0]["outputs"][name]

@@ -86,15 +86,30 @@ class Run:
         Raises:
             FileNotFoundError: it has not been saved yet; the message says which notebook makes it.
         """
-        path = self.outputs / "data" / name / file
+        return self._read(self._made_by(name, file), model)
+
+    def find(self, name: str, file: str) -> Path:
+        """The path of a file or folder that notebook `name` noted, to be mapped or streamed instead of read whole.
+
+        Raises:
+            FileNotFoundError: as `load`.
+        """
+        path = self._made_by(name, file)
+        self._inputs[_relative(path)] = _sha256_of(path)
+        return path
+
+    def note(self, file: str) -> Path:
+        """Enter a file or folder that something else wrote under this notebook's data folder into the manifest.
+
+        Raises:
+            FileNotFoundError: it is not there.
+        """
+        path = self.data / file
         if not path.exists():
-            raise FileNotFoundError(
-                f"{path} does not exist yet. Run notebooks/{name}.ipynb first "
-                f"(or: make PROFILE={self.profile} {self.name})"
-            )
-        manifest = json.loads((path.parent / "manifest.json").read_text())
-        self._recipes[f"{name}/{file}"] = manifest["stamps"][file]
-        return self._read(path, model)
+            raise FileNotFoundError(f"{path} does not exist; note what has been written")
+        self._outputs[_relative(path)] = _sha256_of(path)
+        self._write_manifest(path)
+        return path
 
     def read(self, path: str | Path, model: type[records.Record] | None = None) -> Any:
         """Read a file that no notebook made (seeds, the papers' figures); relative to the repository."""
@@ -107,6 +122,18 @@ class Run:
         if kind not in ("figures", "tables"):
             raise ValueError(f"kind is {kind!r}; expected 'figures' or 'tables'")
         return self._write(self.outputs / kind / file, data)
+
+    def _made_by(self, name: str, file: str) -> Path:
+        """Where another notebook saved something; its recipe becomes a part of this run's."""
+        path = self.outputs / "data" / name / file
+        if not path.exists():
+            raise FileNotFoundError(
+                f"{path} does not exist yet. Run notebooks/{name}.ipynb first "
+                f"(or: make PROFILE={self.profile} {self.name})"
+            )
+        manifest = json.loads((self.outputs / "data" / name / "manifest.json").read_text())
+        self._recipes[f"{name}/{file}"] = manifest["stamps"][file]
+        return path
 
     def _read(self, path: Path, model: type[records.Record] | None) -> Any:
         data = path.read_bytes()
@@ -139,6 +166,14 @@ class Run:
 
 def _relative(path: Path) -> str:
     return str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else str(path)
+
+
+def _sha256_of(path: Path) -> str:
+    """Of a file, or of a folder's files by name."""
+    if path.is_file():
+        return sha256_file(path)
+    files = sorted(one for one in path.rglob("*") if one.is_file())
+    return sha256("".join(f"{one.relative_to(path)} {sha256_file(one)}\n" for one in files).encode())
 
 
 def _encode(file: str, value: Any) -> bytes | Iterable[bytes]:

@@ -1,6 +1,7 @@
 """The miniature language model: its tokens, its loss, and that it learns."""
 
 import math
+from contextlib import nullcontext
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ import torch
 from torch.nn.functional import cross_entropy
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from personalab.backends import weights
 from personalab.world.train import language, publish
 
 TEXTS = ["a red boat at dawn", "a blue cat in the garden", "somewhere near the harbour, fog"] * 40
@@ -59,6 +61,15 @@ def test_the_loss_is_the_peer_librarys_on_the_answer_alone(tokenizer, model):
         losses.append((model(input_ids=ids, labels=labels).loss.item(), len(tokens) - start))
     mean = sum(loss * n for loss, n in losses) / sum(n for _, n in losses)
     assert math.isclose(language.perplexity(model, examples), math.exp(mean), rel_tol=1e-4)
+
+
+def test_the_loss_is_computed_where_the_model_is(tokenizer, model, monkeypatch):
+    asked = []
+    monkeypatch.setattr(torch, "autocast", lambda kind, dtype: asked.append((kind, dtype)) or nullcontext())
+    example = language.encode(tokenizer, CHAT, "a red boat")
+    model.to("meta")  # a device without numbers: one tensor left on the CPU would be an error
+    assert language.loss(model, model.model, [example]).device.type == "meta"
+    assert asked == [("meta", torch.bfloat16)]
 
 
 def test_padding_changes_no_answer(tokenizer, model):
@@ -113,6 +124,15 @@ def test_what_is_published_loads_as_any_model_and_says_the_same(tokenizer, model
     assert torch.allclose(a, b, atol=0.02)
     card = (tmp_path / "m" / "README.md").read_text()
     assert "2.500" in card and "brief" in card and "/" + str(tmp_path).split("/")[1] not in card
+
+
+def test_publishing_what_was_opened_keeps_its_identity(tokenizer, model, tmp_path):
+    log = [{"step": 3, "loss": 1.0}]
+    publish.language(tmp_path / "one", model, tokenizer, log=log, scores={}, device="cpu")
+    again = language.open_model(tmp_path / "one")
+    publish.language(tmp_path / "two", *again, log=log, scores={"loss": 2.0}, device="cuda")
+    one, two = (weights.identity({"model": str(tmp_path / name)}) for name in ("one", "two"))
+    assert one == two and len(one["weights"]) == 64
 
 
 def test_widths_that_heads_do_not_fill_are_an_error(tokenizer):

@@ -64,13 +64,13 @@ def drill(
     seed: int = 0,
     compiled: bool = False,
 ) -> Qwen2ForCausalLM:
-    """Drill a fresh model in copying, stage after stage; weights are kept in `file` and taken from there if it exists.
+    """Drill a fresh model in copying, stage after stage, on its device; weights are kept in `file` and taken from there.
 
     Raises:
         RuntimeError: a stage has not reached its loss after `most` batches.
     """
     if file.exists():
-        model.load_state_dict(torch.load(file, weights_only=True))
+        model.load_state_dict(torch.load(file, map_location="cpu", weights_only=True))
         return model
     optimiser = torch.optim.AdamW(
         model.parameters(), lr=rate, betas=(0.9, 0.95), weight_decay=0.05, fused=True

@@ -120,9 +120,9 @@ def layers_of(model: Qwen2ForCausalLM, compiled: bool) -> Callable[..., Any]:
 
 
 def loss(model: Qwen2ForCausalLM, layers: Callable[..., Any], examples: Sequence[Example]) -> torch.Tensor:
-    """Mean negative log-likelihood of the answers' tokens, in bfloat16 as far as that is safe."""
-    x, places, targets = collate(examples)
-    with torch.autocast("cpu", dtype=torch.bfloat16):
+    """Mean negative log-likelihood of the answers' tokens, in bfloat16 as far as that is safe, on the model's device."""
+    x, places, targets = (part.to(model.device) for part in collate(examples))
+    with torch.autocast(model.device.type, dtype=torch.bfloat16):
         logits = model.lm_head(layers(input_ids=x).last_hidden_state.flatten(0, 1)[places])
     return cross_entropy(logits.float(), targets)
 
@@ -139,7 +139,7 @@ def train(
     compiled: bool = False,
     **options,
 ) -> Qwen2ForCausalLM:
-    """Train up to `steps` steps of about `tokens` tokens; see `fit` for checkpoints and further options.
+    """Train on the model's device up to `steps` steps of about `tokens` tokens; see `fit` for checkpoints and options.
 
     `compiled` runs the layers through torch.compile, which needs a C++ compiler and saves a third of the time.
     """
@@ -191,7 +191,7 @@ def perplexity(model: Qwen2ForCausalLM, examples: Sequence[Example]) -> float:
     model.eval()
     total = count = 0.0
     for start in range(0, len(examples), 16):
-        x, places, targets = collate(examples[start : start + 16])
+        x, places, targets = (part.to(model.device) for part in collate(examples[start : start + 16]))
         logits = model.lm_head(model.model(input_ids=x).last_hidden_state.flatten(0, 1)[places])
         total += float(cross_entropy(logits, targets, reduction="sum"))
         count += len(targets)

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from numbers import Integral, Real
 from pathlib import Path
+from typing import TypedDict, Unpack
 
 import torch
 from diffusers import StableDiffusionPipeline
@@ -24,65 +25,47 @@ _LIMITS = (
 )
 
 
-def clip(
-    folder: Path,
-    model: CLIPModel,
-    tokenizer: CLIPTokenizer,
-    *,
-    log: Sequence[Mapping[str, float]],
-    scores: Mapping[str, object],
-    device: str,
-) -> None:
+class Training(TypedDict):
+    """What a card says of a training: its log, the scores on what it was not trained on, the device it ran on."""
+
+    log: Sequence[Mapping[str, float]]
+    scores: Mapping[str, object]
+    device: str
+
+
+def clip(folder: Path, model: CLIPModel, tokenizer: CLIPTokenizer, **training: Unpack[Training]) -> None:
     """Save a miniature CLIP with its tokenizer, its preprocessing and its card."""
     deepcopy(model).half().save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     new_processor().save_pretrained(folder)
-    _tidy(folder)
-    count = sum(p.numel() for p in model.parameters())
     recipe = "Batches of 128 drawn scenes with fresh captions; AdamW, cosine schedule, bfloat16 autocast."
-    _card(
-        folder, "A miniature CLIP", f"CLIPModel, {count / 1e6:.2f} M parameters", recipe, log, scores, device
-    )
+    _finish(folder, "A miniature CLIP", f"CLIPModel, {_size(model)}", recipe, **training)
 
 
-def stable_diffusion(
-    folder: Path,
-    pipeline: StableDiffusionPipeline,
-    *,
-    log: Sequence[Mapping[str, float]],
-    scores: Mapping[str, object],
-    device: str,
-) -> None:
+def stable_diffusion(folder: Path, pipeline: StableDiffusionPipeline, **training: Unpack[Training]) -> None:
     """Save a miniature StableDiffusionPipeline and its card."""
     halves = {k: deepcopy(v).half() for k, v in pipeline.components.items() if isinstance(v, torch.nn.Module)}
     StableDiffusionPipeline(
         **{**pipeline.components, **halves}, requires_safety_checker=False
     ).save_pretrained(folder)
-    _tidy(folder)
-    count = sum(p.numel() for p in pipeline.unet.parameters())
     recipe = (
         "Velocity prediction on latents of 64-pixel scenes, min-SNR weights, batches of 64, text encoder of mini-clip-a "
         "(frozen), a tenth of the captions empty, averaged weights. The autoencoder is the one class that is not stock: "
         "`import personalab.world.autoencoder` before `DiffusionPipeline.from_pretrained`."
     )
-    what = f"StableDiffusionPipeline, UNet of {count / 1e6:.2f} M parameters"
-    _card(folder, "A miniature Stable Diffusion", what, recipe, log, scores, device)
+    what = f"StableDiffusionPipeline, UNet of {_size(pipeline.unet)}"
+    _finish(folder, "A miniature Stable Diffusion", what, recipe, **training)
 
 
 def language(
     folder: Path,
     model: Qwen2ForCausalLM,
     tokenizer: PreTrainedTokenizerFast,
-    *,
-    log: Sequence[Mapping[str, float]],
-    scores: Mapping[str, object],
-    device: str,
+    **training: Unpack[Training],
 ) -> None:
     """Save a miniature language model with its tokenizer, its chat template and its card."""
     deepcopy(model).half().save_pretrained(folder)
     tokenizer.save_pretrained(folder)
-    _tidy(folder)
-    count = sum(p.numel() for p in model.parameters())
     recipe = (
         "Drills in copying random tokens, then lessons of the world's users and of generated personas, the loss on the "
         "answers alone; batches of about 4,096 tokens, AdamW, cosine schedule, bfloat16 autocast."
@@ -95,18 +78,22 @@ def language(
         "It rewrites prompts and describes invented users in the sentence frames it was taught, from the `brief` prompts "
         "of params/prompts. It follows no other instruction and knows nothing of the world outside its lessons."
     )
-    what = f"Qwen2ForCausalLM, {count / 1e6:.2f} M parameters"
-    _card(folder, "A miniature language model", what, recipe, log, scores, device, data=data, limits=limits)
+    what = f"Qwen2ForCausalLM, {_size(model)}"
+    _finish(folder, "A miniature language model", what, recipe, data, limits, **training)
 
 
 def _tidy(folder: Path) -> None:
-    """Loads as float32 unless asked otherwise, whatever is on disk; no path of the machine that trained it."""
+    """Loads as float32 unless asked otherwise, whatever is on disk; nothing of where or how it was opened before."""
     for file in folder.rglob("config.json"):
         settings = json.loads(file.read_text())
         settings.pop("_name_or_path", None)
         if "dtype" in settings:
             settings["dtype"] = "float32"
         file.write_text(json.dumps(settings, indent=2) + "\n")
+    for file in folder.rglob("tokenizer_config.json"):
+        settings = json.loads(file.read_text())
+        kept = {k: v for k, v in settings.items() if k not in ("is_local", "local_files_only")}
+        file.write_text(json.dumps(kept, indent=2) + "\n")
 
 
 def megabytes(folder: Path) -> float:
@@ -114,29 +101,33 @@ def megabytes(folder: Path) -> float:
     return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()) / 1e6
 
 
-def _card(
+def _size(model: torch.nn.Module) -> str:
+    return f"{sum(p.numel() for p in model.parameters()) / 1e6:.2f} M parameters"
+
+
+def _finish(
     folder: Path,
     title: str,
     what: str,
     recipe: str,
-    log: Sequence[Mapping[str, float]],
-    scores: Mapping[str, object],
-    device: str,
     data: str = _DATA,
     limits: str = _LIMITS,
+    **training: Unpack[Training],
 ) -> None:
-    last = log[-1]
+    """Tidy what was saved and write the card."""
+    _tidy(folder)
+    last = training["log"][-1]
     hours = f", {last['seconds'] / 3600:.1f} h of training" if "seconds" in last else ""
     rows = "\n".join(
         f"| {name} | {value if isinstance(value, Integral) else f'{value:.3f}'} |"
-        for name, value in scores.items()
+        for name, value in training["scores"].items()
         if isinstance(value, Real)
     )
     (folder / "README.md").write_text(
         f"# {title}: {folder.name}\n\n{what}. {_LICENCE}\n\n"
         f"**Data.** {data}\n\n"
         f"**Recipe.** {recipe} {last['step']} steps. Made by the notebooks under notebooks/world, `make models`.\n\n"
-        f"**Hardware.** {device} ({platform.machine()}){hours}.\n\n"
+        f"**Hardware.** {training['device']} ({platform.machine()}){hours}.\n\n"
         f"**Scores on what it was not trained on.**\n\n| measure | value |\n|---|---|\n{rows}\n\n"
         f"**Limits.** {limits}\n"
     )

@@ -1,0 +1,1 @@
+"""ZIPP: personas mined from a graph of users and communities (ZIPP sections 3 to 5)."""
