@@ -180,6 +180,7 @@ bench: environment  ## scoring, retrieval, drawing, rendering, graph attention a
 	OMP_NUM_THREADS=1 $(PYTHON) tests/bench.py
 	$(PYTHON) tests/bench_pictures.py
 	$(PYTHON) tests/bench_graph.py
+	$(PYTHON) tests/bench_epoch.py --steps 10
 	$(PYTHON) tests/bench_reddit.py
 
 lab: environment  ## JupyterLab on the notebooks

@@ -216,3 +216,20 @@ def test_divided_users_are_all_there_once_and_nothing_is_known_of_the_unseen():
             assert gone.tolist() == ([targets[i]] if targets[i] >= 0 else [])
     with pytest.raises(ValueError, match="either side"):
         split.divide(made, 1.0, seed=1)
+
+
+def test_edge_features_take_what_a_graph_holds():
+    made, _ = random_graph()
+    t = (made.posts.int() + made.comments.int()).to(torch.uint16)
+    whole = graph.edge_features(t, made.comments, 50, 60)
+    plain = graph.edge_features(t.numpy()[::-1], made.comments.numpy()[::-1], [50], np.uint32(60))
+    np.testing.assert_allclose(whole.numpy()[::-1], plain, rtol=1e-5)
+    with pytest.raises(ValueError, match="not numbers"):
+        graph.edge_features([1.0], [0.0], [np.nan], [1.0])
+
+
+def test_a_users_number_follows_through_every_cut():
+    made, _ = random_graph()
+    parts = split.divide(made, 0.7, seed=1)
+    np.testing.assert_array_equal(parts.inside.ids, parts.seen)
+    np.testing.assert_array_equal(split.prune(parts.outside, 5)[0].ids, parts.unseen)

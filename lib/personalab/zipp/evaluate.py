@@ -34,12 +34,16 @@ def question(graph: Graph, targets: np.ndarray, rng: np.random.Generator, most: 
         targets: (U,) held-out subreddits, -1 for none.
         n: negatives of each.
     """
-    users = np.flatnonzero(targets >= 0)
-    users = users[rng.permutation(len(users))]
-    negatives, enough = matched_negatives(graph, users, targets[users], n)
-    chosen = np.flatnonzero(enough)[:most]
-    chosen = chosen[np.argsort(users[chosen])]
-    return Question(graph, users[chosen], targets[users[chosen]], negatives[chosen])
+    users = rng.permutation(np.flatnonzero(targets >= 0))
+    parts, found = [], 0
+    for block in np.array_split(users, max(1, -(-len(users) // max(most, 1)))):
+        if found < most:
+            negatives, enough = matched_negatives(graph, block, targets[block], n)
+            parts.append((block[enough], negatives[enough]))
+            found += int(enough.sum())
+    users, negatives = (np.concatenate(one)[:most] for one in zip(*parts, strict=True))
+    order = np.argsort(users)
+    return Question(graph, users[order], targets[users[order]], negatives[order])
 
 
 def judge(users: np.ndarray, subreddits: np.ndarray, asked: Question) -> pd.DataFrame:
@@ -62,7 +66,7 @@ def matched_negatives(
     """For each user n subreddits about as active as the target: half next above it in rank, half next below.
 
     A pair of which a user is in exactly one is likelier to be a pair where that one is larger, so plainly nearest
-    negatives would let popularity score above chance. Among equal numbers from both sides it scores 1/2 exactly.
+    negatives would let popularity score above chance. Among equal numbers from both sides it scores 1/2, but for ties.
 
     Args:
         graph: the messages' graph, whose activity counts; ties in activity in order of rows.
@@ -124,22 +128,32 @@ def recall(rank: np.ndarray, k: int) -> np.ndarray:
 
 
 def taste_agreement(
-    vectors: np.ndarray, truth: np.ndarray, rng: np.random.Generator, others: int = 200
-) -> np.ndarray:
-    """(u,) for each user Spearman's rho, over some other users, of how alike vectors are and how alike tastes.
+    vectors: np.ndarray, truth: np.ndarray, rng: np.random.Generator, size: int = 20
+) -> tuple[np.ndarray, np.ndarray]:
+    """For each user Spearman's rho, over the others of a random group, of how alike vectors and how alike tastes are.
+
+    Groups share nobody, so an interval over groups holds; users of one group do not count as independent.
 
     Args:
         vectors: (u, d); their mean is taken off, then cosines are compared.
         truth: (u, V) planted tastes, likewise.
-        others: users that each is compared with, drawn with repeats.
+        size: of a group; the users left over join the last.
+
+    Returns:
+        (u,) rho, NaN where either side is constant, and (u,) the group of each.
     """
-    n = len(vectors)
-    against = (np.arange(n)[:, None] + rng.integers(1, n, size=(n, min(others, n - 1)))) % n
-    alike = [rankdata(np.take_along_axis(_cosines(x), against, axis=1), axis=1) for x in (vectors, truth)]
-    centred = [one - one.mean(axis=1, keepdims=True) for one in alike]
-    spread = np.sqrt((centred[0] ** 2).sum(axis=1) * (centred[1] ** 2).sum(axis=1))
-    products = (centred[0] * centred[1]).sum(axis=1)
-    return np.divide(products, spread, out=np.full(n, np.nan), where=spread > 0)
+    order = rng.permutation(len(vectors))
+    rho, group = np.full(len(order), np.nan), np.empty(len(order), np.int64)
+    x, y = (one - one.mean(axis=0) for one in (vectors, truth))
+    for i, members in enumerate(np.array_split(order, max(1, len(order) // size))):
+        others = ~np.eye(len(members), dtype=bool)
+        alike = [_cosines(one[members])[others].reshape(len(members), -1) for one in (x, y)]
+        centred = [one - one.mean(axis=1, keepdims=True) for one in (rankdata(one, axis=1) for one in alike)]
+        spread = np.sqrt((centred[0] ** 2).sum(axis=1) * (centred[1] ** 2).sum(axis=1))
+        products = (centred[0] * centred[1]).sum(axis=1)
+        group[members] = i
+        rho[members] = np.divide(products, spread, out=np.full(len(members), np.nan), where=spread > 0)
+    return rho, group
 
 
 def taste_explained(known: tuple[np.ndarray, np.ndarray], asked: tuple[np.ndarray, np.ndarray]) -> float:
@@ -157,8 +171,8 @@ def taste_explained(known: tuple[np.ndarray, np.ndarray], asked: tuple[np.ndarra
 
 def attention_to_popular(
     attention: np.ndarray, subreddits: np.ndarray, indptr: np.ndarray, total: np.ndarray, share: float = 0.02
-) -> float:
-    """Mean over users of the attention that goes to the most active subreddits.
+) -> np.ndarray:
+    """(u,) share of each user's attention that goes to the most active subreddits, NaN for users without edges.
 
     Args:
         attention: (e,) or (heads, e), for each user summing to 1.
@@ -173,11 +187,10 @@ def attention_to_popular(
     users = np.diff(indptr) > 0
     owner = np.repeat(np.arange(len(indptr) - 1), np.diff(indptr))
     per_user = np.bincount(owner, weight * popular, minlength=len(users))
-    return float(per_user[users].mean())
+    return np.where(users, per_user, np.nan)
 
 
 def _cosines(x: np.ndarray) -> np.ndarray:
     """(u, u)."""
-    x = x - x.mean(axis=0)
     x = x / np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-12)
     return x @ x.T

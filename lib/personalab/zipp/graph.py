@@ -52,6 +52,8 @@ class Graph(NamedTuple):
     """(S,) int64, c_s: the subreddit's posts and comments."""
     subreddit_degree: Tensor
     """(S,) int64, users per subreddit."""
+    ids: Tensor
+    """(U,) int64, which user a row is: its row in the graph that this one was taken from."""
 
     @property
     def n_users(self) -> int:
@@ -109,22 +111,25 @@ def edge_features(
     Raises:
         ValueError: arguments of different lengths, negative counts, or more comments than interactions.
     """
-    given = [interactions, comments, user_total, subreddit_total]
+    tensors = isinstance(interactions, Tensor)
+    kind = torch.float32 if tensors and interactions.dtype != torch.float64 else torch.float64
+    given = interactions, comments, user_total, subreddit_total
     t, c, of_user, of_subreddit = (
-        torch.as_tensor(one if isinstance(one, Tensor) else np.asarray(one)) for one in given
+        one.to(kind) if isinstance(one, Tensor) else torch.from_numpy(np.array(one, np.float64)).to(kind)
+        for one in given
     )
-    if t.ndim != 1 or any(one.shape not in (t.shape, ()) for one in (c, of_user, of_subreddit)):
+    ends = (of_user, of_subreddit)
+    if t.ndim != 1 or t.shape != c.shape or any(one.shape not in (t.shape, (), (1,)) for one in ends):
         shapes = [tuple(one.shape) for one in (t, c, of_user, of_subreddit)]
         raise ValueError(f"got shapes {shapes}; expected four arrays (edges,), one value per edge")
-    if len(t) and (min(t.min(), c.min(), of_user.min(), of_subreddit.min()) < 0 or (c > t).any()):
+    low = [one.min().item() for one in (t, c, of_user, of_subreddit) if one.numel()]
+    if not all(value >= 0 for value in low) or (c > t).any():
         raise ValueError(
-            "got negative counts or more comments than interactions; interactions are posts and comments"
+            "got counts below 0, not numbers, or more comments than interactions; interactions are posts and comments"
         )
-    kind = torch.float32 if isinstance(interactions, Tensor) and t.dtype != torch.float64 else torch.float64
-    t, c, of_user, of_subreddit = (one.to(kind) for one in (t, c, of_user, of_subreddit))
     weight = torch.log1p(t) / torch.sqrt(of_user * of_subreddit + eps)
-    features = torch.stack([weight, c / t.clamp(min=1)], dim=1)
-    return features if isinstance(interactions, Tensor) else features.numpy()
+    features = torch.stack([weight, (c / t.clamp(min=1)).expand_as(weight)], dim=1)
+    return features if tensors else features.numpy()
 
 
 def messages(graph: Graph, users: Tensor, without: Tensor | None = None, edges: str = "activity") -> Messages:
@@ -196,7 +201,7 @@ def from_edges(
     )
     indptr = np.concatenate([[0], np.bincount(u, minlength=n_users).cumsum()])
     edges = s.astype(subreddit_type(n_subreddits)), p.astype(np.uint16), c.astype(np.uint16)
-    return Graph(*(torch.from_numpy(one) for one in (indptr, *edges, *totals)))
+    return Graph(*(torch.from_numpy(one) for one in (indptr, *edges, *totals, np.arange(n_users))))
 
 
 def edges_of(graph: Graph, users: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -211,7 +216,7 @@ def masked(graph: Graph, kept: Tensor) -> Graph:
     """The graph with those edges only, (E,) bool; totals follow."""
     owner = torch.repeat_interleave(torch.arange(graph.n_users), graph.degrees)[kept]
     parts = (graph.subreddits[kept], graph.posts[kept], graph.comments[kept])
-    return from_edges(owner, *parts, graph.n_users, graph.n_subreddits)
+    return from_edges(owner, *parts, graph.n_users, graph.n_subreddits)._replace(ids=graph.ids)
 
 
 def check_edges(subreddits: np.ndarray, posts: np.ndarray, comments: np.ndarray, n_subreddits: int) -> None:

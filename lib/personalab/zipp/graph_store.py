@@ -93,7 +93,8 @@ def open_graph(folder: Path) -> Graph:
         "subreddit_total": (size["subreddits"], torch.int64),
         "subreddit_degree": (size["subreddits"], torch.int64),
     }
-    return Graph(**{name: _mapped(folder / f"{name}.bin", *shape) for name, shape in shapes.items()})
+    parts = {name: _mapped(folder / f"{name}.bin", *shape) for name, shape in shapes.items()}
+    return Graph(**parts, ids=torch.arange(size["users"]))
 
 
 def _mapped(file: Path, n: int, dtype: torch.dtype) -> Tensor:

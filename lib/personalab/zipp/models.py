@@ -48,7 +48,8 @@ class Inductive(nn.Module):
         device = self.scale.device
         heard = messages(graph, rows, without, self.edges).to(device)
         heard = heard._replace(features=(heard.features - self.scale[0]) / self.scale[1])
-        return self.encoder(self.features, heard, rows.to(device), return_attention=return_attention)
+        ids = graph.ids[rows].to(device)
+        return self.encoder(self.features, heard, ids, return_attention=return_attention)
 
     def subreddits(self) -> Tensor:
         """(S, hidden) unit vectors."""
@@ -126,6 +127,21 @@ class Statistical:
     def subreddits(self) -> Tensor:
         """(S, d) unit vectors, or the (S, S) identity, so that products with users' vectors are scores."""
         return self.features if isinstance(self.statistics, TfIdf) else torch.eye(len(self.features))
+
+
+class Popularity:
+    """Every user would post where most is posted: what a measure gives for nothing."""
+
+    def __init__(self, graph: Graph):
+        self.activity = graph.subreddit_total.float()[:, None]
+
+    def users(self, graph: Graph, rows: Tensor) -> Tensor:
+        """(b, 1), the same for all."""
+        return torch.ones(len(rows), 1)
+
+    def subreddits(self) -> Tensor:
+        """(S, 1), activity in the training graph."""
+        return self.activity
 
 
 def edge_scale(heard: Messages) -> Tensor:

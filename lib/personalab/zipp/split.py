@@ -16,7 +16,7 @@ def select(graph: Graph, users: Tensor) -> Graph:
     """The graph of some users only; totals of subreddits are theirs alone."""
     owner, _, edge, _ = edges_of(graph, users)
     parts = (graph.subreddits[edge], graph.posts[edge], graph.comments[edge])
-    return from_edges(owner, *parts, len(users), graph.n_subreddits)
+    return from_edges(owner, *parts, len(users), graph.n_subreddits)._replace(ids=graph.ids[users])
 
 
 def hold_out(graph: Graph, rng: np.random.Generator, fewest: int = 3) -> tuple[Graph, Tensor]:

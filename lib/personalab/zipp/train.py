@@ -119,6 +119,8 @@ def train(
         raise ValueError(
             "got negatives 'close' for a model without descriptions; expected an `Inductive` one"
         )
+    if pictures is not None and not len(pictures.users):
+        raise ValueError("got no pictures; expected some, or None to train without them")
     if pictures is not None and model.pictures is None:
         raise ValueError("got pictures for a model without a head for them; make it with their picture_width")
     rank, processes = (dist.get_rank(), dist.get_world_size()) if dist.is_initialized() else (0, 1)
