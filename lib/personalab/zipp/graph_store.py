@@ -73,7 +73,7 @@ def write(folder: Path, chunks: Iterable[tuple[np.ndarray, ...]], n_subreddits: 
 
 
 def open_graph(folder: Path) -> Graph:
-    """A graph that `write` wrote, memory-mapped.
+    """A graph that `write` wrote, memory-mapped; its users are numbered anew, by row.
 
     Raises:
         FileNotFoundError: nothing was written there.

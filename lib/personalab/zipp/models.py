@@ -102,7 +102,11 @@ class Transductive(nn.Module):
             kept[(graph.indptr[rows] + without)[without >= 0]] = 0.0
         users, subreddits = self.encoder(self.heard, kept)
         seen = None if pictures is None else normalize(self.pictures(pictures), dim=-1)
-        return normalize(users[rows.to(users.device)], dim=-1), normalize(subreddits, dim=-1), seen
+        return (
+            normalize(users.index_select(0, rows.to(users.device)), dim=-1),
+            normalize(subreddits, dim=-1),
+            seen,
+        )
 
 
 class Statistical:

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
+from torch.nn.functional import embedding
 from torch.nn.parallel import DistributedDataParallel
 
 from ..world.train.fit import fit
@@ -145,11 +146,15 @@ def train(
         vectors, has = (None, None) if shown is None else (one[mine].to(device) for one in shown)
         named = part.subreddits.to(device)
         u, s, p = forward(graph, part.users, None if keep_target else part.places, vectors)
+        # gathered by functions whose gradients add up in one order: x[i] on a CPU gives other sums every time
+        keys = s.index_select(0, named)
         if negatives == "sampled":
-            link = negative_sampling(u, s[named], s[torch.from_numpy(some[mine]).to(device)], temperature)
+            link = negative_sampling(
+                u, keys, embedding(torch.from_numpy(some[mine]).to(device), s), temperature
+            )
         else:
-            hard = None if close is None else s[close[named]]
-            link = info_nce(u, s[named], named, hard=hard, temperature=temperature)
+            hard = None if close is None else embedding(close[named], s)
+            link = info_nce(u, keys, named, hard=hard, temperature=temperature)
         figures = {"link": link.item()}
         if p is None:
             loss = link
