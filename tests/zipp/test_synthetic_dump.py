@@ -145,8 +145,10 @@ def test_names_are_unique_and_made_of_the_words(dump):
 
 
 def test_private_details_are_hidden_in_texts(kept):
-    texts = "\n".join(row.get("title") or row["body"] for row in kept)
-    assert all(secret in texts for secret in synthetic_dump.PRIVATE.values())
+    texts = [row.get("title") or row["body"] for row in kept]
+    held = {secret: sum(secret in text for text in texts) for secret in synthetic_dump.PRIVATE.values()}
+    assert sum(n > 0 for n in held.values()) >= 4, held
+    assert 0.01 < sum(held.values()) / len(texts) < 0.03, "a fiftieth of the texts"
 
 
 def test_the_same_seed_gives_the_same_bytes(dump, tmp_path):
