@@ -114,16 +114,7 @@ def train(
         ValueError: an unknown choice, a model without the part that a choice needs, a batch that the processes cannot
             share evenly, or nobody to train on.
     """
-    if negatives not in NEGATIVES:
-        raise ValueError(f"negatives {negatives!r}; expected one of {NEGATIVES}")
-    if negatives == "close" and not hasattr(model, "features"):
-        raise ValueError(
-            "got negatives 'close' for a model without descriptions; expected an `Inductive` one"
-        )
-    if pictures is not None and not len(pictures.users):
-        raise ValueError("got no pictures; expected some, or None to train without them")
-    if pictures is not None and model.pictures is None:
-        raise ValueError("got pictures for a model without a head for them; make it with their picture_width")
+    _check(model, pictures, negatives)
     rank, processes = (dist.get_rank(), dist.get_world_size()) if dist.is_initialized() else (0, 1)
     if batch % processes:
         raise ValueError(f"got a batch of {batch} for {processes} processes; expected a multiple")
@@ -146,15 +137,8 @@ def train(
         vectors, has = (None, None) if shown is None else (one[mine].to(device) for one in shown)
         named = part.subreddits.to(device)
         u, s, p = forward(graph, part.users, None if keep_target else part.places, vectors)
-        # gathered by functions whose gradients add up in one order: x[i] on a CPU gives other sums every time
-        keys = s.index_select(0, named)
-        if negatives == "sampled":
-            link = negative_sampling(
-                u, keys, embedding(torch.from_numpy(some[mine]).to(device), s), temperature
-            )
-        else:
-            hard = None if close is None else embedding(close[named], s)
-            link = info_nce(u, keys, named, hard=hard, temperature=temperature)
+        others = torch.from_numpy(some[mine]).to(device) if negatives == "sampled" else None
+        link = _link(u, s, named, others, close, temperature)
         figures = {"link": link.item()}
         if p is None:
             loss = link
@@ -169,6 +153,38 @@ def train(
     own = _own_folder(folder, rank, processes)
     fit(model, step, own, steps=steps, rate=rate, every=every if every and rank == 0 else steps)
     return model.eval()
+
+
+def _check(model: nn.Module, pictures: Pictures | None, negatives: str) -> None:
+    """Raise ValueError for a model without the part that a choice needs."""
+    if negatives not in NEGATIVES:
+        raise ValueError(f"negatives {negatives!r}; expected one of {NEGATIVES}")
+    if negatives == "close" and not hasattr(model, "features"):
+        raise ValueError(
+            "got negatives 'close' for a model without descriptions; expected an `Inductive` one"
+        )
+    if pictures is not None and not len(pictures.users):
+        raise ValueError("got no pictures; expected some, or None to train without them")
+    if pictures is not None and model.pictures is None:
+        raise ValueError("got pictures for a model without a head for them; make it with their picture_width")
+
+
+def _link(
+    u: Tensor, s: Tensor, named: Tensor, others: Tensor | None, close: Tensor | None, temperature: float
+) -> Tensor:
+    """The loss between users (b, d) and their subreddits, rows `named` (b,) of s (S, d).
+
+    Rows are gathered by functions whose gradients add up in one order; those of s[named] differ from run to run on a CPU.
+
+    Args:
+        others: (b, k) sampled negatives, which choose B.1's loss; None for InfoNCE.
+        close: (S, k) hard negatives of each subreddit, or None.
+    """
+    keys = s.index_select(0, named)
+    if others is not None:
+        return negative_sampling(u, keys, embedding(others, s), temperature)
+    hard = None if close is None else embedding(close[named], s)
+    return info_nce(u, keys, named, hard=hard, temperature=temperature)
 
 
 def _own_folder(folder: Path, rank: int, processes: int) -> Path:
