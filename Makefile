@@ -47,6 +47,29 @@ $(RAN)/world/w4_diffusion.ipynb: $(RAN)/world/w3_autoencoder.ipynb
 
 $(RAN)/zipp/s3_1_encoder.ipynb:  $(RAN)/zipp/s3_1_graph.ipynb
 $(RAN)/zipp/f_1_ablations.ipynb: $(RAN)/zipp/s3_1_graph.ipynb
+$(RAN)/zipp/e_zipbench.ipynb:    $(RAN)/zipp/s3_1_graph.ipynb
+$(RAN)/zipp/e_zipbench.ipynb:    $(RAN)/zipp/s3_1_encoder.ipynb
+$(RAN)/zipp/s3_1_personas.ipynb: $(RAN)/zipp/e_zipbench.ipynb
+$(RAN)/zipp/s3_1_personas.ipynb: $(RAN)/zipp/s3_1_graph.ipynb
+$(RAN)/zipp/s3_1_personas.ipynb: $(RAN)/zipp/s3_1_encoder.ipynb
+$(RAN)/zipp/s3_1_personas.ipynb: $(RAN)/zipp/f_1_ablations.ipynb
+$(RAN)/zipp/s4_2_rewrites.ipynb: $(RAN)/zipp/s3_1_personas.ipynb
+$(RAN)/zipp/s4_2_rewrites.ipynb: $(RAN)/zipp/e_zipbench.ipynb
+$(RAN)/zipp/s4_2_rewrites.ipynb: $(RAN)/zipp/s3_1_graph.ipynb
+$(RAN)/zipp/s4_2_images.ipynb:   $(RAN)/zipp/s4_2_rewrites.ipynb
+$(RAN)/zipp/s4_2_images.ipynb:   $(RAN)/zipp/e_zipbench.ipynb
+$(RAN)/zipp/s4_2_images.ipynb:   $(RAN)/zipp/s3_1_graph.ipynb
+$(RAN)/zipp/s4_2_2_public.ipynb: $(RAN)/zipp/s3_1_personas.ipynb
+$(RAN)/zipp/s4_2_3_pluralism.ipynb: $(RAN)/zipp/s4_2_images.ipynb
+$(RAN)/zipp/s4_2_3_pluralism.ipynb: $(RAN)/zipp/s4_2_rewrites.ipynb
+$(RAN)/zipp/s4_2_3_pluralism.ipynb: $(RAN)/zipp/e_zipbench.ipynb
+$(RAN)/zipp/s4_2_4_demographics.ipynb: $(RAN)/zipp/s4_2_2_public.ipynb
+$(RAN)/zipp/s4_2_tables.ipynb:   $(RAN)/zipp/s4_2_images.ipynb
+$(RAN)/zipp/s4_2_tables.ipynb:   $(RAN)/zipp/s4_2_2_public.ipynb
+$(RAN)/zipp/s4_2_tables.ipynb:   $(RAN)/zipp/s4_2_3_pluralism.ipynb
+$(RAN)/zipp/s4_2_tables.ipynb:   $(RAN)/zipp/s4_2_4_demographics.ipynb
+$(RAN)/zipp/s4_2_tables.ipynb:   $(RAN)/zipp/s3_1_encoder.ipynb
+$(RAN)/zipp/s4_2_tables.ipynb:   $(RAN)/zipp/f_1_ablations.ipynb
 
 # ---- Figures and tables, by the notebook that makes them -----------------------------------------------------
 
@@ -64,12 +87,22 @@ FROM_WORLD  := world_attributes fig_world fig_world_tastes
 FROM_MODELS := mini_clip mini_sd mini_sd_words mini_sd_diversity fig_mini_sd fig_mini_sd_pairs
 FROM_TASTES := taste_match taste_gate fig_taste_match fig_taste_panel
 FROM_REDDIT := zipp_table8 zipp_ingestion fig_zipp8
-FROM_GAT    := zipp_table10 zipp_table10_null zipp_encoder_gains zipp_attention_popular fig_zipp_encoders fig_zipp_users \
+FROM_GAT    := zipp_posting zipp_posting_null zipp_encoder_gains zipp_attention_popular fig_zipp_encoders fig_zipp_users \
                fig_zipp_attention
-FROM_F1     := zipp_table9 zipp_graph_alternatives fig_zipp9 zipp_residuals_heads
+FROM_F1     := zipp_pruning zipp_graph_alternatives fig_zipp9 zipp_residuals_heads
+FROM_ZIPB   := zipp_bench zipp_linking zipp_bench_prompts fig_zipp7
+FROM_PERSON := zipp_personas zipp_persona_filters
+FROM_REWR   := zipp_rewrites zipp_rewrite_taste
+FROM_PICT   := fig_zipp_pictures
+FROM_PUBLIC := zipp_datasets zipp_public
+FROM_PLURAL := zipp_pluralism zipp_contexts fig_zipp6 fig_zipp_pluralism
+FROM_DEMO   := zipp_votes zipp_votes_raking zipp_table13 zipp_table14 fig_zipp_groups
+FROM_42     := zipp_table1 zipp_controls zipp_arms zipp_table9 zipp_table10 zipp_table11 zipp_table12 zipp_fig3b zipp_fig11 \
+               fig_zipp3 fig_zipp10 fig_zipp11
 FROM_LM     := mini_lm mini_lm_taste mini_lm_words fig_mini_lm
 RESULTS     := $(FROM_TABLES) $(FROM_STUDY) $(FROM_BENCH) $(FROM_WHO) $(FROM_VPRAG) $(FROM_SCORE) $(FROM_AUDIT) $(FROM_ASSETS) $(FROM_PANELS) \
-               $(FROM_WORLD) $(FROM_MODELS) $(FROM_TASTES) $(FROM_LM) $(FROM_REDDIT) $(FROM_GAT) $(FROM_F1)
+               $(FROM_WORLD) $(FROM_MODELS) $(FROM_TASTES) $(FROM_LM) $(FROM_REDDIT) $(FROM_GAT) $(FROM_F1) \
+               $(FROM_ZIPB) $(FROM_PERSON) $(FROM_REWR) $(FROM_PICT) $(FROM_PUBLIC) $(FROM_PLURAL) $(FROM_DEMO) $(FROM_42)
 
 $(FROM_TABLES): $(RAN)/vptt/s4_2_3_tables.ipynb
 $(FROM_STUDY):  $(RAN)/vptt/s4_2_3_study.ipynb
@@ -86,6 +119,14 @@ $(FROM_TASTES): $(RAN)/world/w6_tastes.ipynb
 $(FROM_REDDIT): $(RAN)/zipp/s3_1_graph.ipynb
 $(FROM_GAT):    $(RAN)/zipp/s3_1_encoder.ipynb
 $(FROM_F1):     $(RAN)/zipp/f_1_ablations.ipynb
+$(FROM_ZIPB):   $(RAN)/zipp/e_zipbench.ipynb
+$(FROM_PERSON): $(RAN)/zipp/s3_1_personas.ipynb
+$(FROM_REWR):   $(RAN)/zipp/s4_2_rewrites.ipynb
+$(FROM_PICT):   $(RAN)/zipp/s4_2_images.ipynb
+$(FROM_PUBLIC): $(RAN)/zipp/s4_2_2_public.ipynb
+$(FROM_PLURAL): $(RAN)/zipp/s4_2_3_pluralism.ipynb
+$(FROM_DEMO):   $(RAN)/zipp/s4_2_4_demographics.ipynb
+$(FROM_42):     $(RAN)/zipp/s4_2_tables.ipynb
 $(FROM_LM):     $(RAN)/world/w8_rewriting.ipynb
 
 .PHONY: $(RESULTS) tables figures compare
@@ -182,6 +223,7 @@ bench: environment  ## scoring, retrieval, drawing, rendering, graph attention a
 	$(PYTHON) tests/bench_graph.py
 	$(PYTHON) tests/bench_epoch.py --steps 10
 	$(PYTHON) tests/bench_reddit.py
+	$(PYTHON) tests/bench_metrics.py
 
 lab: environment  ## JupyterLab on the notebooks
 	$(PYTHON) -m jupyterlab notebooks

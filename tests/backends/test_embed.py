@@ -163,6 +163,12 @@ def test_truncated_says_whether_an_ending_is_lost(words, minilm, reference):
     assert (np.abs(with_boat - with_cat).max() < 1e-6) == (words > 254)
 
 
+def test_tokens_are_the_tokenizers(minilm, reference):
+    texts = mixed_texts()
+    wanted = [len(reference.tokenizer(text)["input_ids"]) for text in texts]
+    assert minilm.tokens(texts).tolist() == wanted and minilm.tokens([]).shape == (0,)
+
+
 def test_truncated_is_a_share(minilm):
     assert minilm.truncated(["lamp " * 300, "lamp " * 10, "lamp " * 9, "lamp " * 400]) == 0.5
     assert minilm.truncated(["antidisestablishmentarianism " * 60]) == 1.0  # few words, many pieces

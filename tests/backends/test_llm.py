@@ -1,5 +1,6 @@
 """Language models by card: what is asked, what is remembered, and what never meets an old answer."""
 
+import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -11,7 +12,7 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from personalab.backends import llm, tokens
+from personalab.backends import engine, llm, local, tokens
 from personalab.backends.chat import Answer, Chat, Reply, Usage
 from personalab.backends.embed import card as read_card
 from personalab.backends.ledger import Ledger
@@ -211,6 +212,85 @@ def test_a_stored_answer_tells_what_was_asked(tmp_path):
     assert (row["prompt_tokens"], row["answer_tokens"], row["seconds"]) == (10, 5, 0.1)
 
 
+# ---- images
+
+PNG, JPEG = b"\x89PNG\r\n\x1a\n and so on", b"\xff\xd8\xff and so on"
+
+
+def test_a_chat_without_images_keeps_the_key_of_the_ledgers_there_are(tmp_path):
+    """SHA-256 of identity, messages and repeat alone: what was paid for before chats had images is found."""
+    asked = chat("é \ud800", 3)
+    model(Fake(), tmp_path / "a.sqlite", identity={"weights": "1"}).complete([asked])
+    parts = [json.dumps(CARD | {"weights": "1"}, sort_keys=True), list(map(list, asked.messages)), 3]
+    (row,) = Ledger(tmp_path / "a.sqlite").rows("fake")
+    assert row["key"] == hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
+@pytest.mark.parametrize("images", [(), (JPEG,), (PNG, PNG), (JPEG, PNG), (PNG + b"!", JPEG)], ids=len)
+def test_other_pictures_or_another_order_never_meet_an_old_answer(images, tmp_path):
+    first = chat("a")._replace(images=(PNG, JPEG))
+    model(Fake(), tmp_path / "a.sqlite").complete([first])
+    route = Fake()
+    model(route, tmp_path / "a.sqlite").complete([first, first._replace(images=images)])
+    assert route.asked == [first._replace(images=images)]
+
+
+def test_a_stored_answer_tells_which_pictures_were_shown_without_holding_them(tmp_path):
+    model(Fake(), tmp_path / "a.sqlite").complete([chat("a")._replace(images=(PNG, JPEG))])
+    (row,) = Ledger(tmp_path / "a.sqlite").rows("fake")
+    expected = [{"sha256": hashlib.sha256(image).hexdigest(), "bytes": len(image)} for image in (PNG, JPEG)]
+    assert row["question"]["images"] == expected
+
+
+@pytest.mark.parametrize("kind", ["transformers", "vllm"])
+def test_who_cannot_see_refuses_before_anything_is_asked_or_loaded(kind):
+    seeing, route = chat("a")._replace(images=(PNG,)), Fake()
+    blind = model(route, kind=kind)
+    for ask in (blind.complete, blind.estimate):
+        with pytest.raises(
+            ValueError, match=rf"card fake \(kind {kind}\) reads no images; expected .* openai-chat"
+        ):
+            ask([chat("b"), seeing])
+    assert route.asked == [] and blind.complete([chat("b")])[0].text
+    missing = {"model": "models of nobody"}
+    direct = {
+        "transformers": local.route({"model": "nobody/none"}),
+        "vllm": lambda chats: engine.replies(missing, chats),
+    }
+    with pytest.raises(ValueError, match=rf"kind {kind}\) reads no images"):
+        list(direct[kind]([seeing]))
+
+
+@pytest.mark.parametrize("image", [b"", b"GIF89a", "a.png", 7, PNG[1:]], ids=str)
+def test_what_is_no_picture_file_is_named(image):
+    with pytest.raises(ValueError, match="expected the bytes of a PNG or JPEG file"):
+        model(Fake()).complete([chat("a")._replace(images=(PNG, image))])
+
+
+def test_pictures_need_a_user_message_to_stand_in():
+    with pytest.raises(ValueError, match="no user message"):
+        model(Fake()).complete([Chat((("system", "Look."),), images=(PNG,))])
+
+
+def test_estimates_count_every_picture_as_the_card_says(tmp_path):
+    seeing = chat("a")._replace(images=(PNG, JPEG, PNG))
+    for more, each in (({}, tokens.PER_IMAGE), ({"tokens_per_image": 7}, 7)):
+        card = {"kind": "openai-chat", "model": "m", "key": "none"} | more
+        (tmp_path / "sees.yaml").write_text(yaml.safe_dump(card))
+        ours = llm.load(str(tmp_path / "sees.yaml"))
+        with_, without = (ours.estimate([asked]).prompt_tokens for asked in (seeing, chat("a")))
+        assert with_ - without == 3 * each
+
+
+def test_a_card_with_prices_must_say_what_a_picture_costs():
+    """The same picture is 33 times as many tokens for GPT-4o-mini as for GPT-4o: no default keeps a cap."""
+    prices = {"dollars_per_million_input": 1.0}
+    seeing = chat("a")._replace(images=(PNG,))
+    with pytest.raises(ValueError, match="expected `tokens_per_image`"):
+        model(Fake(), **prices).estimate([seeing])
+    assert model(Fake(), tokens_per_image=48169, **prices).estimate([seeing]).calls == 1
+
+
 def test_a_route_that_loses_an_answer_is_found_out():
     def loses(chats: Sequence[Chat]) -> Iterator[list[Reply]]:
         yield [Reply(0, Answer("a"))]
@@ -267,9 +347,10 @@ def test_a_local_model_counts_with_its_own_tokenizer(tmp_path):
 
 
 NAMES = ["gpt-4o-mini", "gemini-2.5-pro", "qwen2.5-7b", "qwen2.5-7b-server"]
+JUDGES = ["pigreward-7b", "qwen2.5-vl-7b-server"]
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [*NAMES, *JUDGES])
 def test_the_cards_load_without_a_key_or_a_network_and_estimate(name, monkeypatch):
     for variable in ("OPENAI_API_KEY", "GEMINI_API_KEY"):
         monkeypatch.delenv(variable, raising=False)

@@ -1,5 +1,6 @@
 """Chats put to a real server in its own process that misbehaves by plan, and to one that says what it is told."""
 
+import base64
 import json
 import os
 import signal
@@ -16,8 +17,10 @@ from typing import Any
 
 import faulty_server
 import openai
+import pydantic
 import pytest
 import yaml
+from openai.types.chat import ChatCompletionMessageParam
 
 from personalab.backends import endpoint, llm, service
 from personalab.backends.budget import CapReached
@@ -359,6 +362,21 @@ def test_what_is_sent_is_the_cards_call_with_the_repeat_in_the_seed(scripted):
     messages = [{"role": "system", "content": "You write."}, {"role": "user", "content": "question 0"}]
     expected = CALL | {"top_p": 0.9, "model": "m", "messages": messages, "authorization": f"Bearer {KEY}"}
     assert sent[0] == expected
+
+
+def test_pictures_are_parts_after_the_text_of_the_last_user_message(scripted):
+    images = (b"\x89PNG\r\n\x1a\n one", b"\xff\xd8\xff two")
+    messages = (("system", "Look."), ("user", "then"), ("assistant", "yes"), ("user", "now \udfff"))
+    card = {"model": "m", "base_url": scripted.server.url, "timeout": 5}
+    list(endpoint.answers(card, [Chat(messages, images=images)]))
+    *before, last = scripted.server.seen[-1]["messages"]
+    assert before == [{"role": role, "content": text} for role, text in messages[:3]]
+    text, *shown = last["content"]
+    assert text == {"type": "text", "text": "now ?"} and [part["type"] for part in shown] == ["image_url"] * 2
+    urls = [part["image_url"]["url"].split(",") for part in shown]
+    assert [head for head, _ in urls] == ["data:image/png;base64", "data:image/jpeg;base64"]
+    assert tuple(base64.b64decode(data, validate=True) for _, data in urls) == images
+    pydantic.TypeAdapter(list[ChatCompletionMessageParam]).validate_python([*before, last])
 
 
 def test_a_server_without_a_key_gets_none_of_ours(scripted, monkeypatch):

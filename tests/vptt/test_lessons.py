@@ -66,11 +66,19 @@ def test_subjects_are_kept_and_the_studys_prompts_are_never_used(people):
     with open(ROOT / "params" / "prompts" / "vptt_study.jsonl") as file:
         study = {json.loads(line)["text"] for line in file}
     rng = np.random.default_rng(5)
-    for post in people[0].posts * 20:
+    for post in people[0].posts * 40:
         prompt, opening = lessons.short_prompt(post, rng)
         subject = opening.removeprefix("A photo of ").removeprefix("A photo for ").removeprefix("This ")
         assert subject.lower() in prompt.lower() and prompt not in study
-        assert "cultural site" not in prompt and "social media" not in prompt
+        its_own = ("cultural site", "social media", "furnish", "decorate", "live in it", "go out of my way")
+        assert not any(words in prompt.lower() for words in its_own)
+
+
+def test_a_persona_known_by_demographics_alone_gets_a_short_answer(people):
+    for persona, lesson in made(people, "Persona Only"):
+        assert (
+            3 <= sum(lesson.answer.count(e) > 0 for e in entries(persona)) <= 6
+        )  # five and perhaps the subject
 
 
 def test_unknown_methods_and_single_posts_are_errors(people):

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from personalab.backends.chat import Answer, Chat, Reply
 from personalab.backends.composer import Composer, Request
+from personalab.backends.limits import whole_sentences
 from personalab.backends.llm import LLM
-from personalab.vptt.rewriter import Rewriter, whole_sentences
+from personalab.vptt.rewriter import Rewriter
 
 SHOWN = Request(
     "A quay.",
@@ -111,6 +112,21 @@ def test_a_missing_answer_stays_missing_and_is_not_asked_again():
     ours = rewriter(always(Answer(None, "refused: no")))
     assert ours.complete([SHOWN]) == [Answer(None, "refused: no")]
     assert (len(ours.asked), ours.reasked, ours.shortened) == (1, 0, 0)
+
+
+def test_an_answer_that_ran_into_the_limit_of_tokens_is_drawn_once_more():
+    drawn: list[int] = []
+
+    def circling(chat: Chat) -> Answer:
+        drawn.append(chat.repeat)
+        return Answer(SHORT) if len(drawn) == 2 else Answer(None, "cut at 128 tokens")
+
+    ours = rewriter(circling)
+    assert ours.complete([SHOWN]) == [Answer(SHORT)] and ours.reasked == 1
+    assert len(set(drawn)) == 2, "another draw, not the same one"
+    assert rewriter(always(Answer(None, "cut at 9 tokens"))).complete([SHOWN]) == [
+        Answer(None, "cut at 9 tokens")
+    ]
 
 
 def test_only_the_long_ones_are_asked_again_and_answers_keep_their_places():

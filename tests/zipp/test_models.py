@@ -180,3 +180,28 @@ def test_statistical_models_give_the_statistics_own_scores(made, features):
         model = models.Statistical(statistics, features)
         np.testing.assert_allclose(model.users(others, rows) @ model.subreddits().T, scores, atol=1e-5)
         assert np.ptp(scores) > 0.1
+
+
+def test_an_edge_tells_as_much_as_attention_or_tfidf_gives_it(made, features):
+    model = inductive(made, features).eval()
+    _, attention = model.users(made, torch.arange(made.n_users), return_attention=True)
+    scores = models.edge_scores(model, made)
+    assert np.allclose(scores, attention.detach().mean(dim=(0, 2)).numpy(), atol=1e-6)
+    owner = np.repeat(np.arange(made.n_users), made.degrees.numpy())
+    assert np.allclose(np.bincount(owner, scores)[made.degrees[: owner[-1] + 1] > 0], 1, atol=1e-5)
+    statistics = TfIdf().fit(made.matrix())
+    matrix = made.matrix()
+    wanted = [np.log1p(matrix[u, s]) * statistics.idf[s] for u, s in zip(*matrix.nonzero(), strict=True)]
+    assert np.allclose(models.edge_scores(models.Statistical(statistics, features), made), wanted)
+
+
+@pytest.mark.parametrize("kind", ["sage", "lightgcn"])
+def test_without_attention_shares_are_a_softmax_of_cosines(made, features, kind):
+    torch.manual_seed(1)
+    model = inductive(made, features, SAGEEncoder) if kind == "sage" else models.Transductive(made, 8)
+    scores = models.edge_scores(model, made, 0.2)
+    with torch.no_grad():
+        cosine = (model.users(made, torch.arange(made.n_users)) @ model.subreddits().T).numpy()
+    start, end = made.indptr[4], made.indptr[5]
+    own = torch.from_numpy(cosine[4, made.subreddits[start:end].long().numpy()] / 0.2)
+    assert np.allclose(scores[start:end] / scores[start:end].sum(), torch.softmax(own, 0).numpy(), atol=1e-5)

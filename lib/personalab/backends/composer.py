@@ -76,9 +76,9 @@ class Composer:
 
     def _from_captions(self, request: Request) -> list[str]:
         """Caption sentences, those that share most words with the prompt first, copied or broken up."""
-        wanted = _content(request.prompt)
+        wanted = content_words(request.prompt)
         sentences = [sentence for caption in request.captions for sentence in split_sentences(caption)]
-        ranked = sorted(sentences, key=lambda sentence: -len(wanted & _content(sentence)))
+        ranked = sorted(sentences, key=lambda sentence: -len(wanted & content_words(sentence)))
         copied = 0
         out = []
         for position, sentence in enumerate(dict.fromkeys(ranked), 1):
@@ -93,7 +93,8 @@ def split_sentences(text: str) -> list[str]:
     return [part for part in re.split(r"(?<=[.!?])\s+", text.strip()) if part]
 
 
-def _content(text: str) -> set[str]:
+def content_words(text: str) -> set[str]:
+    """Lower-case words of a text without articles, pronouns, prepositions and forms of "be"."""
     return set(re.findall(r"\w+", text.lower())) - _STOP
 
 

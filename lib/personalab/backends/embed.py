@@ -71,10 +71,13 @@ class Embedder:
 
     def truncated(self, texts: Sequence[str]) -> float:
         """Share of the texts that the model cuts (more than `max_tokens` tokens); nan for no texts."""
+        counts = self.tokens(texts)
+        return float((counts > self.card["max_tokens"]).mean()) if len(counts) else float("nan")
+
+    def tokens(self, texts: Sequence[str]) -> np.ndarray:
+        """(n,) tokens of n texts before any cut, by the model's own tokenizer, its marks of begin and end among them."""
         refuse_one_string(texts)
-        if not len(texts):
-            return float("nan")
-        return float((self._count_tokens(list(texts)) > self.card["max_tokens"]).mean())
+        return np.asarray(self._count_tokens(list(texts)) if len(texts) else [], int)
 
     def _embed(self, texts: Sequence[str]) -> np.ndarray:
         return unit_rows(self._encode(texts), len(texts), self.card)

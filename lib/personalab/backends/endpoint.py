@@ -16,7 +16,7 @@ from typing import Any
 import openai
 
 from .budget import Budget, CapReached
-from .chat import Answer, Chat, Reply, Usage, as_dicts, cut, decoding
+from .chat import WORDLESS, Answer, Chat, Reply, Usage, as_dicts, cut, decoding
 from .service import ChatAnswer, ContentRefused, Service
 from .tokens import estimate
 
@@ -94,4 +94,4 @@ def _read(said: ChatAnswer, card: dict[str, Any]) -> Answer:
         return Answer(None, "held back by the service's filter")
     if said.finish_reason == "length":
         return cut(card, said.text, said.usage.answer_tokens or card.get("call", {}).get("max_tokens", 0))
-    return Answer(said.text) if said.text and said.text.strip() else Answer(None, "an answer without words")
+    return Answer(said.text) if said.text and said.text.strip() else Answer(None, WORDLESS)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from . import weights
-from .chat import Answer, Chat, Reply, Usage, cut, decoding, encodable
+from .chat import WORDLESS, Answer, Chat, Reply, Usage, cut, decoding, encodable, refuse_images
 from .engine_process import EngineFailed, Process
 
 #: chats a block, unless the card has a `batch_size`: what a killed run asks again at most
@@ -42,6 +42,7 @@ def replies(card: dict[str, Any], chats: Sequence[Chat]) -> Iterator[list[Reply]
     """
     if not chats:
         return
+    refuse_images(chats, f"{card['model']} (kind vllm)")
     key, process = _loaded(card)
     try:
         request = _request(card, chats, process.window)
@@ -134,4 +135,4 @@ def _reply(
         return Reply(index, cut(card, text, written), usage)
     if end != "stop":
         raise EngineFailed(f"vLLM ended answer {index} by {end!r}; expected 'stop' or 'length'")
-    return Reply(index, Answer(text) if text.strip() else Answer(None, "an answer without words"), usage)
+    return Reply(index, Answer(text) if text.strip() else Answer(None, WORDLESS), usage)

@@ -2,7 +2,7 @@
 
 A card in params/backends says which model and how it decodes: behind any OpenAI-compatible endpoint, in vLLM's
 offline engine, or in transformers. Every answer goes into a ledger as soon as it is there, under a key of all that
-changes it (model, revision, weights, messages, decoding, seed, repeat), so a run that was killed goes on where it
+changes it (model, revision, weights, messages, images, decoding, seed, repeat), so a run that was killed goes on where it
 stood and no answer is paid for twice. A missing answer is None with a reason. Nothing here reads or repairs answers.
 """
 
@@ -17,16 +17,18 @@ from typing import Any, NamedTuple
 from tqdm.auto import tqdm
 
 from . import budget, endpoint, engine, local, tokens, weights
-from .chat import Answer, Chat, Reply, Route, decoding
+from .chat import Answer, Chat, Reply, Route, decoding, media_type, refuse_images
 from .embed import card as read_card
 from .ledger import Entry, Ledger
 
 #: settings of a card that change how fast, how dear or where, but not what is answered
 OPERATION = (
-    "base_url", "batch_size", "concurrency", "key", "key_variable", "prompts", "timeout",
+    "base_url", "batch_size", "concurrency", "key", "key_variable", "prompts", "timeout", "tokens_per_image",
     "dollars_per_million_input", "dollars_per_million_output",
     "enforce_eager", "gpu_memory_utilization", "kv_cache_gib", "tensor_parallel_size",
 )  # fmt: skip
+#: kinds of card whose models are shown text alone
+_BLIND = ("transformers", "vllm")
 
 
 class Estimate(NamedTuple):
@@ -82,7 +84,8 @@ class LLM:
 
         Raises:
             TypeError: one Chat instead of a list.
-            ValueError: a card with prices and no cap, or a chat without messages.
+            ValueError: a card with prices and no cap, a chat without messages, or one with images that are none or that
+                the card cannot show.
             CapReached: the cap does not allow the next call. What was answered by then is in the ledger, here as after
                 any other error of the route.
         """
@@ -115,10 +118,28 @@ class LLM:
             raise TypeError("got one Chat, expected a list of them; write [chat]")
         if not all(chat.messages for chat in chats):
             raise ValueError("a chat has no messages; expected at least one (role, content)")
+        self._check_images([chat for chat in chats if chat.images])
         return {self._key(chat): chat for chat in chats}
+
+    def _check_images(self, chats: Sequence[Chat]) -> None:
+        """Of chats that have some."""
+        if self.card.get("kind") in _BLIND:
+            refuse_images(chats, f"card {self.name} (kind {self.card['kind']})")
+        if chats and budget.is_paid(self.card) and "tokens_per_image" not in self.card:
+            raise ValueError(
+                f"card {self.name} has prices and is to be shown images, but does not say what one costs; expected "
+                "`tokens_per_image`, the most tokens that its service bills for one"
+            )
+        for chat in chats:
+            if "user" not in dict(chat.messages):
+                raise ValueError("a chat with images has no user message; expected one to show them in")
+            for image in chat.images:
+                media_type(image)
 
     def _key(self, chat: Chat) -> str:
         parts = [self._identity, [list(message) for message in chat.messages], chat.repeat]
+        if chat.images:  # a chat without keeps the key it had before there were any
+            parts.append([digest for digest, _ in _hashed(chat)])
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
     def _known(self, wanted: dict[str, Chat]) -> dict[str, Answer]:
@@ -157,7 +178,14 @@ class LLM:
     def _question(self, chat: Chat) -> str:
         """All that the answer depends on, to be read by people."""
         asked = {"messages": chat.messages, "repeat": chat.repeat, "call": decoding(self.card, chat)}
+        if chat.images:
+            asked["images"] = [{"sha256": digest, "bytes": size} for digest, size in _hashed(chat)]
         return json.dumps(asked | {"model": self.card["model"], "revision": self.card.get("revision")})
+
+
+def _hashed(chat: Chat) -> list[tuple[str, int]]:
+    """SHA-256 and size of each image."""
+    return [(hashlib.sha256(image).hexdigest(), len(image)) for image in chat.images]
 
 
 def load(

@@ -18,7 +18,20 @@ import numpy as np
 import torch
 
 from . import weights
-from .chat import Answer, Chat, Reply, Route, Usage, as_dicts, cut, decoding, encodable, inert
+from .chat import (
+    WORDLESS,
+    Answer,
+    Chat,
+    Reply,
+    Route,
+    Usage,
+    as_dicts,
+    cut,
+    decoding,
+    encodable,
+    inert,
+    refuse_images,
+)
 
 _CALL = ("max_tokens", "seed", "temperature", "top_p")
 _DTYPES = ("float32", "bfloat16", "float16")
@@ -58,6 +71,7 @@ def route(card: dict[str, Any], device: str = "cpu") -> Route:
         return _load(card, device)
 
     def answers(chats: Sequence[Chat]) -> Iterator[list[Reply]]:
+        refuse_images(chats, f"{card['model']} (kind transformers)")
         yield from _answers(writer(), card, chats)
 
     return answers
@@ -147,7 +161,7 @@ def _read(writer: Writer, card: dict[str, Any], ids: list[int]) -> Answer:
     text = encodable(writer.tokenizer.decode(ids, skip_special_tokens=True))
     if not ended:
         return cut(card, text, _limit(card))
-    return Answer(text) if text.strip() else Answer(None, "an answer without words")
+    return Answer(text) if text.strip() else Answer(None, WORDLESS)
 
 
 def _warpers(card: dict[str, Any], chats: Sequence[Chat]) -> list[Any]:

@@ -88,12 +88,12 @@ class Service:
 
     def chat(
         self,
-        messages: Sequence[dict[str, str]],
+        messages: Sequence[dict[str, Any]],
         *,
         meter: Callable[[], AbstractContextManager[Any]] = nullcontext,
         **settings: Any,
     ) -> ChatAnswer:
-        """One answer to the messages ({"role", "content"} each).
+        """One answer to the messages ({"role", "content"} each, a content being a text or OpenAI's list of parts).
 
         Args:
             meter: entered around every attempt; may refuse one by raising. If it yields a function, that is called
@@ -145,7 +145,7 @@ class Service:
             self._flying.discard(future)
 
     def _chat_once(
-        self, messages: list[dict[str, str]], meter: Callable[..., Any], settings: dict[str, Any]
+        self, messages: list[dict[str, Any]], meter: Callable[..., Any], settings: dict[str, Any]
     ) -> ChatAnswer:
         with meter() as charge:
             start = time.perf_counter()

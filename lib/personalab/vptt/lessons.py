@@ -4,7 +4,8 @@ From one post of a persona comes a short prompt and the full prompt this persona
 subject in its own words, and the post's elements woven around it. What the rewriter is shown follows the study's
 methods, and comes from the persona's other posts: captions that share elements with the hidden one, ranked element
 lists in which the right ones stand among others, or demographics alone. So a model learns to keep a subject, to
-choose what fits together, and to take phrases over from where they stand. Short prompts use no wording of the study.
+choose what fits together, and to take phrases over from where they stand. Short prompts use no wording of the study;
+many of their nouns and verbs are made up, so that a subject is found by its place in the sentence.
 
 The full prompts are written by frames, not by people: a model taught by them writes in their style.
 """
@@ -19,7 +20,7 @@ from ..world.scenes import INDOOR
 from ..world.words import wordings
 
 #: Method (VPTT 4.1) -> share of lessons.
-METHODS = {"Persona Only": 0.2, "BRAG": 0.25, "VPRAG": 0.3, "Comb.": 0.25}
+METHODS = {"Persona Only": 0.15, "BRAG": 0.25, "VPRAG": 0.3, "Comb.": 0.3}
 #: Share of lessons in which a category's right element is ranked first, second, third.
 _RANKS = (0.6, 0.25, 0.15)
 #: Elements that a full prompt names at least, if as many are shown.
@@ -38,24 +39,26 @@ _FRAMES = {
     "time of day": ("the hour of {}", "taken at {}"),
 }
 _GENERATION = (
-    "A photo of {} that I would {}.",
-    "An image of {}, the way I would {}.",
-    "Show me {} where I could {}.",
-    "Please make a picture of {}.",
-    "{}",
-    "A picture of {} for my wall.",
-    "I want to see {} that makes me {}.",
-    "Draw {} as I like it.",
+    "A photo of {} that I would {}.|An image of {}, the way I would {}.|Show me {} where I could {}.|{}|"
+    "Please make a picture of {}.|A picture of {} for my wall.|I want to see {} that makes me {}.|Draw {} as I like it."
+).split("|")
+_OCCASION = (
+    "A photo for {}, {}.|A picture for {}.|Something for {}, {}.|An image for {}, {}.|I need a picture for {}, {}."
+).split("|")
+_VERBS = (
+    "Paint,Clean,Fill,Arrange,Light,Equip,Plant,Dress,Tidy,Renovate,Restore,Restyle,Rebuild,Open up,Set up,Lay out,"
+    "Turn,Change,Finish,Colour,Repair,Prepare,Make over,Brighten".split(",")
 )
-_OCCASION = ("A photo for {}, {}.", "A picture for {}.", "Something for {}, {}.", "An image for {}, {}.")
-_EDITING = (
-    "Turn this {} into one where I would {}.",
-    "Decorate this {} so that I would {}.",
-    "Change this {} until I {}.",
-    "Arrange this {} the way I would.",
-    "Make this {} mine.",
-)
-_ADJECTIVES = ("empty", "plain", "bare", "grey", "dull", "unused", "simple", "small", "quiet", "new")
+_ENDS = (
+    " into one where I would {},, so that I would {}, until I {}, as if I were to {}, for me to {}, as I like it,"
+    " to my taste, the way I would, and make it mine, with what I care about, for somebody who would {} there"
+).split(",")
+_ADJECTIVES = "empty,plain,bare,grey,dull,unused,simple,small,quiet,new,old,wide,dark,narrow".split(",")
+#: What may follow a noun and belongs to the subject.
+_TAILS = (
+    "by the {},behind the {},with a {} in it,near our {},between the {} and the road,which was once a {},that nobody uses,"
+    "at the end of the road,where my friends meet,under a low ceiling,from my childhood,full of boxes,with high windows"
+).split(",")
 _WISHES = (
     "show to my friends,stay for an afternoon,come back to,spend a holiday,remember,frame,walk to every day,"
     "tell people about,feel at home,stop and look,bring my family,live".split(",")
@@ -63,10 +66,10 @@ _WISHES = (
 _MANNERS = (
     "the way I like it,in my own taste,with what I care about,as I would take it,with my favourite things,true to me"
 ).split(",")
-_OCCASIONS = (
-    "my next calendar page,the cover of my album,a postcard to my family,the first page of my diary,my profile,"
-    "a birthday card,the wall above my desk,a poster in my room,my holiday report,a letter to a friend,the club's board"
-).split(",")
+_OWNERS = "my next,the first,our,my weekly,the club's,a friend's,my,this year's".split(",")
+_PAGES = "page,cover,card,report,wall,calendar,letter,story,banner,poster,leaflet,diary,board,album".split(
+    ","
+)
 _NOUNS = (
     "bridge,museum,staircase,chapel,viewpoint,fountain,gate,station,tower,square,courtyard,path,pier,hall,theatre,"
     "monument,terrace,corner,window,doorway,shop,stall,studio,hut,cabin,pavilion,ruin,well,statue,church,mosque,"
@@ -109,7 +112,10 @@ def rewriting(
     told = [(category, entry) for category, entries in post.elements.items() for entry in entries]
     if method == "Persona Only":
         fields["demographics"] = persona.demographics.model_dump()
-        return Lesson("vptt_rewrite", fields, answer(opening, told, rng))
+        some = [
+            told[i] for i in rng.permutation(len(told))[:_FEWEST]
+        ]  # none can be read, so more are only guesses
+        return Lesson("vptt_rewrite", fields, answer(opening, some, rng))
     known: list[tuple[str, str]] = []
     if method in ("VPRAG", "Comb."):
         fields["summary"], fields["elements"] = persona.summary, _ranked(persona, post, rng)
@@ -129,13 +135,17 @@ def short_prompt(post: Post, rng: np.random.Generator) -> tuple[str, str]:
     """A short prompt and how a full one for it opens; every third subject is the post's own."""
     kind = rng.choice(["generation", "occasion", "editing"], p=[0.5, 0.2, 0.3])
     if kind == "occasion":
-        what = _pick(_OCCASIONS, rng)
+        what = f"{_pick(_OWNERS, rng)} {_noun(rng)} {_pick(_PAGES, rng)}"
         return _fill(_pick(_OCCASION, rng), what, _pick(_MANNERS, rng)), f"A photo for {what}"
     if kind == "editing":
-        noun = f"{_pick(_ADJECTIVES, rng)} {_noun(rng)}" if rng.random() < 0.7 else _noun(rng)
-        return _fill(_pick(_EDITING, rng), noun, _pick(_WISHES, rng)), f"This {noun}"
+        subject = _subject(rng)
+        verbs = [
+            _pick(_VERBS, rng) if rng.random() < 0.8 else _made_up(rng) for _ in range(rng.integers(1, 3))
+        ]
+        asked = f"{' and '.join(verbs).capitalize()} this {subject}{_pick(_ENDS, rng)}."
+        return asked.format(_pick(_WISHES, rng)), f"This {subject}"
     entries = [*post.elements.get("foreground", ()), *post.elements.get("objects", ())]
-    subject = _pick(entries, rng) if entries and rng.random() < 0.33 else _article(_noun(rng))
+    subject = _pick(entries, rng) if entries and rng.random() < 0.33 else _article(_subject(rng))
     return _fill(_pick(_GENERATION, rng), subject, _pick(_WISHES, rng)), f"A photo of {subject}"
 
 
@@ -199,12 +209,19 @@ def _nearest(persona: Persona, hidden: int, n: int, rng: np.random.Generator) ->
     return [others[i] for i in rng.permutation(best)]
 
 
+def _subject(rng: np.random.Generator) -> str:
+    """A noun, often with an adjective before it and a phrase or clause behind."""
+    adjective = f"{_pick(_ADJECTIVES, rng)} " if rng.random() < 0.5 else ""
+    tail = f" {_pick(_TAILS, rng).format(_noun(rng))}" if rng.random() < 0.3 else ""
+    return f"{adjective}{_noun(rng)}{tail}"
+
+
 def _noun(rng: np.random.Generator) -> str:
     """A place or thing: from a list, from the world's own words, or made up, so that subjects must be copied."""
     which = rng.random()
-    if which < 0.45:
+    if which < 0.4:
         return _pick(_NOUNS, rng)
-    if which < 0.8:
+    if which < 0.7:
         group = wordings()["setting" if rng.random() < 0.6 else "object"]
         return (
             _pick(group[_pick(list(group), rng)], rng)
@@ -212,8 +229,11 @@ def _noun(rng: np.random.Generator) -> str:
             .removeprefix("an ")
             .removeprefix("the ")
         )
-    syllables = [_pick("bcdfglmnprstvz", rng) + _pick("aeiou", rng) for _ in range(int(rng.integers(2, 4)))]
-    return "".join(syllables)
+    return f"{_made_up(rng)}{_pick(('', ' room', ' house', ' corner'), rng)}"
+
+
+def _made_up(rng: np.random.Generator) -> str:
+    return "".join(_pick("bcdfglmnprstvz", rng) + _pick("aeiou", rng) for _ in range(int(rng.integers(2, 4))))
 
 
 def _fill(frame: str, first: str, second: str) -> str:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn.functional import normalize
 
 from .encoders import GATv2Encoder, LightGCN, SAGEEncoder, TfIdf, TfIdfNmi
-from .graph import Graph, Messages, messages
+from .graph import Graph, Messages, edges_of, messages
 
 
 class Inductive(nn.Module):
@@ -146,6 +146,33 @@ class Popularity:
     def subreddits(self) -> Tensor:
         """(S, 1), activity in the training graph."""
         return self.activity
+
+
+def edge_scores(
+    model: Inductive | Transductive | Statistical, graph: Graph, temperature: float = 0.07
+) -> np.ndarray:
+    """How much each edge tells of its user, in the order of the graph's edges: (e,), none negative.
+
+    ZIPP 3.1, Algorithm 3, lines 5 and 6: attention, averaged over layers and heads, or TF-IDF weights. For encoders that
+    have neither the paper names nothing; there it is exp((cosine - 1) / temperature) of a user's and a subreddit's
+    vectors, so that shares within a user are a softmax of cosines.
+    """
+    if isinstance(model, Statistical):
+        return model.statistics.weights(graph.matrix()).data
+    with torch.no_grad():
+        rows = torch.arange(graph.n_users).split(4096)
+        return torch.cat([_edge_scores(model, graph, some, temperature) for some in rows]).cpu().numpy()
+
+
+def _edge_scores(model: Inductive | Transductive, graph: Graph, rows: Tensor, temperature: float) -> Tensor:
+    if isinstance(getattr(model, "encoder", None), GATv2Encoder):
+        return model.users(graph, rows, return_attention=True)[1].mean(dim=(0, 2))
+    owner, _, edge, _ = edges_of(graph, rows)
+    users, subreddits = model.users(graph, rows), model.subreddits()
+    cosine = (users[owner.to(users.device)] * subreddits[graph.subreddits[edge].long().to(users.device)]).sum(
+        -1
+    )
+    return torch.exp((cosine - 1) / temperature)
 
 
 def edge_scale(heard: Messages) -> Tensor:

@@ -225,6 +225,11 @@ def _score(rng: np.random.Generator) -> int:
     return int(rng.geometric(0.1))
 
 
+def accounts(n: int, seed: int) -> list[str]:
+    """The names of the n accounts of `write_dumps` with this seed, in the order of their writers."""
+    return _names(n, np.random.default_rng([seed, 1]))
+
+
 def _names(n: int, rng: np.random.Generator) -> list[str]:
     """n different accounts."""
     both = [f"{first}_{second}" for first in FIRST for second in SECOND]

@@ -1,0 +1,78 @@
+"""Answers held to a word limit, the same way for whoever asks.
+
+An answer that is too long is asked for once more with the limit repeated; if it still is too long it ends with its
+last whole sentence under the limit. An answer that ran into the model's limit of tokens, where a small model may turn
+in circles, is drawn once more. Nothing else of an answer is changed.
+"""
+
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from .chat import CUT, Answer, Chat
+from .llm import LLM
+from .templates import render
+
+_SENTENCE_END = re.compile(r"[.!?…。！？]['\"”’)\]]*(?=\s|$)")
+#: Moves the number of an answer that is drawn again away from those of the answers wanted.
+_AGAIN = 1000
+
+
+class Held(NamedTuple):
+    """Answers, in order, none longer than its limit; distinct questions asked twice, and of those the answers cut."""
+
+    answers: list[Answer]
+    reasked: int
+    shortened: int
+
+
+def within(llm: LLM, chats: Sequence[Chat], limits: Sequence[int]) -> Held:
+    """Ask n chats and hold each answer to its limit in words.
+
+    A missing answer stays missing with its reason, as does a long one in which no sentence ends within its limit.
+    """
+    answers = _asked(llm, chats)
+    again = {
+        i: second
+        for i, answer in enumerate(answers)
+        if (second := _second(llm, chats[i], answer, limits[i])) is not None
+    }
+    still_long = set()
+    for (i, chat), second in zip(again.items(), _asked(llm, list(again.values())), strict=True):
+        answers[i] = answers[i] if second.text is None else second
+        if _words(answers[i]) > limits[i]:
+            answers[i] = _cut(answers[i], limits[i])
+            still_long.add(chat)
+    return Held(answers, len(set(again.values())), len(still_long))
+
+
+def whole_sentences(text: str, limit: int) -> str:
+    """The text up to its last sentence end within `limit` words; "" if there is none."""
+    ends = [match.end() for match in _SENTENCE_END.finditer(text)]
+    return text[: max((end for end in ends if len(text[:end].split()) <= limit), default=0)]
+
+
+def _asked(llm: LLM, chats: Sequence[Chat]) -> list[Answer]:
+    answers = llm.complete(chats)
+    return [answer._replace(text=answer.text and answer.text.strip()) for answer in answers]
+
+
+def _second(llm: LLM, chat: Chat, answer: Answer, limit: int) -> Chat | None:
+    """What is asked after an answer that will not do: the first question, its answer and the limit once more, or, if
+    the answer was cut, the first question for another draw."""
+    if answer.reason and answer.reason.startswith(CUT):
+        return chat._replace(repeat=chat.repeat + _AGAIN)
+    if _words(answer) <= limit:
+        return None
+    variant = llm.card.get("prompts", "full")
+    more = render("shorten", variant, words=_words(answer), max_words=limit)
+    return chat._replace(messages=(*chat.messages, ("assistant", answer.text or ""), *more))
+
+
+def _cut(answer: Answer, limit: int) -> Answer:
+    text = whole_sentences(answer.text or "", limit)
+    return Answer(text) if text else Answer(None, f"no whole sentence within {limit} words")
+
+
+def _words(answer: Answer) -> int:
+    return len((answer.text or "").split())
