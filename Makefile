@@ -5,6 +5,7 @@
 #   make PROFILE=smoke          the same notebooks, cut down until they take seconds
 #   make DEVICE=cuda            the same on a GPU
 #   make SEEDS=persona.jsonl    personas from your own file of seeds (PersonaHub's format; LABELS=csv grades the reader)
+#   make SET='votes=folder movielens=folder'   parameters for whichever notebooks declare them (no spaces in values)
 #   make -j2                    two notebooks at a time
 #
 # A notebook runs again when its content has changed: its cells, its parameters, the modules it imports, the files
@@ -14,6 +15,7 @@ PROFILE ?= mini
 DEVICE  ?=
 SEEDS   ?=
 LABELS  ?=
+SET     ?=
 # Where pip finds torch; on Linux https://download.pytorch.org/whl/cpu avoids several GB of CUDA.
 TORCH_INDEX ?=
 
@@ -151,7 +153,7 @@ endif
 endif
 
 RUNNER := $(PYTHON) -m personalab.runner
-OPTIONS := --profile $(PROFILE) $(if $(DEVICE),--offer device=$(DEVICE)) $(if $(SEEDS),--offer 'seeds=$(SEEDS)') $(if $(LABELS),--offer 'labels=$(LABELS)')
+OPTIONS := --profile $(PROFILE) $(if $(DEVICE),--offer device=$(DEVICE)) $(if $(SEEDS),--offer 'seeds=$(SEEDS)') $(if $(LABELS),--offer 'labels=$(LABELS)') $(foreach one,$(SET),--offer '$(one)')
 
 .DELETE_ON_ERROR:
 .PHONY: environment keys $(NOTEBOOKS)
@@ -186,7 +188,7 @@ keys: environment
 
 .PHONY: help doctor cost test lint bench lab clean lock
 help:  ## this list
-	@sed -n '3,8s/^#//p' Makefile
+	@sed -n '3,9s/^#//p' Makefile
 	@echo; echo "Targets"
 	@sed -nE 's/^([a-z-]+):.*  ## (.*)/  \1\t\2/p' Makefile | expand -t 14
 	@echo; echo "One figure or table"; echo "  $(RESULTS)" | fold -sw 100

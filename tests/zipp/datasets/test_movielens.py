@@ -5,8 +5,14 @@ from types import SimpleNamespace
 
 import pandas as pd
 import pytest
+from samples import real_samples
 
 from personalab.zipp.datasets import COLUMNS, invented_histories, movielens
+
+
+@pytest.fixture(scope="module")
+def real():
+    return real_samples()
 
 
 @pytest.fixture(scope="module")

@@ -9,10 +9,26 @@ import pytest
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from samples import read_table13, read_world, real_samples
 
 from personalab.sources import ROOT
 from personalab.stats import rake
 from personalab.zipp.datasets import population
+
+
+@pytest.fixture(scope="module")
+def world():
+    return read_world()
+
+
+@pytest.fixture(scope="module")
+def table13():
+    return read_table13()
+
+
+@pytest.fixture(scope="module")
+def real():
+    return real_samples()
 
 
 def test_the_file_adds_up_to_the_world_of_mid_2023(world):

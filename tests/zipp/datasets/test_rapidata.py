@@ -5,9 +5,25 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+from samples import read_table13, read_world, real_samples
 from sklearn.linear_model import LogisticRegression
 
 from personalab.zipp.datasets import invented, rapidata
+
+
+@pytest.fixture(scope="module")
+def world():
+    return read_world()
+
+
+@pytest.fixture(scope="module")
+def table13():
+    return read_table13()
+
+
+@pytest.fixture(scope="module")
+def real():
+    return real_samples()
 
 
 def vote(image, **details):
@@ -44,6 +60,20 @@ def test_what_is_planted_is_read_exactly(planted):
         ours, theirs = table[axis], shown[axis].reset_index(drop=True)
         assert ours.isna().tolist() == theirs.isna().tolist()
         assert ours.dropna().tolist() == theirs.dropna().tolist()
+
+
+def test_who_says_nothing_is_written_as_published(planted):
+    """Strict JSON; an unknown answer is the text "Unknown", for as many votes as voters without an answer cast."""
+    folder, (people, votes) = planted
+    found = json.loads((folder / "results.json").read_text(), parse_constant=lambda name: pytest.fail(name))
+    ages = [one["userDetails"]["age"] for result in found["results"] for one in result["detailedResults"]]
+    silent = set(people.loc[people["age"].isna(), "person"])
+    assert ages.count("Unknown") == votes["person"].isin(silent).sum() > 0
+    assert set(ages) <= {"Unknown", "0-17", "18-29", "30-39", "40-49", "50-64", "65+"}
+    assert found["info"]["version"] == "4.0.0"
+    for result in found["results"]:
+        assert result["winner"] == max(result["summedUserScores"], key=result["summedUserScores"].get)
+        assert sum(result["aggregatedResults"].values()) == len(result["detailedResults"])
 
 
 def test_invented_votes_follow_tastes_as_said(world, table13, tmp_path):

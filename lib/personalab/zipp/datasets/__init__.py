@@ -2,7 +2,7 @@
 
 Readers keep what can be used and count the rest by reason: read = kept + dropped. Histories of prompts come out alike
 whatever they were read from: `user`, `item`, `order` (within the user, oldest first), `original` (the full prompt),
-`basic` (the same cut to its subject, missing where unknown), `part` ("history" or "test").
+`basic` (the same cut to its subject, None where unknown), `part` ("history" or "test").
 """
 
 from collections import Counter

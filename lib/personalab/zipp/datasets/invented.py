@@ -83,11 +83,12 @@ def draw_people(
         "gender": ["Other" if one.startswith("Non") else one for one in drawn["gender"]],
         "occupation": [_OCCUPATIONS[one] for one in drawn["profession"]],
     }
-    silent = {axis: rng.random(n) < unknown.get(axis, 0.0) for axis in AXES}
-    shown = {
-        axis: [None if s else a for a, s in zip(answers[axis], silent[axis], strict=True)] for axis in AXES
-    }
-    return pd.DataFrame({"person": np.arange(n)} | shown).astype(dict.fromkeys(AXES, object))
+    table = pd.DataFrame({"person": np.arange(n)})
+    for axis in AXES:
+        silent = rng.random(n) < unknown.get(axis, 0.0)
+        shown = [None if no else answer for no, answer in zip(silent, answers[axis], strict=True)]
+        table[axis] = pd.Series(shown, dtype=object)
+    return table
 
 
 def taste_of(person: int, seed: int) -> users.User:

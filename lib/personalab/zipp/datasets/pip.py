@@ -38,7 +38,7 @@ def histories(folder: str | Path, safe: bool = True) -> Histories:
         safe: keep only what the release calls unlikely to be NSFW, not what it is unsure of. Test prompts are no exception.
 
     Returns:
-        Histories; `basic` is the release's own short form. `item` is the sample's id.
+        Histories; `basic` is the release's own short form, None where it has none. `item` is the sample's id.
 
     Raises:
         FileNotFoundError: no .jsonl in the folder.
@@ -59,7 +59,9 @@ def histories(folder: str | Path, safe: bool = True) -> Histories:
                 continue
             rows.append((file.stem, row[0], order, *row[1:], part))
             order += 1
-    return Histories(pd.DataFrame(rows, columns=list(COLUMNS)), len(rows) + dropped.total(), dropped)
+    table = pd.DataFrame(rows, columns=list(COLUMNS))
+    table["basic"] = pd.Series([row[COLUMNS.index("basic")] for row in rows], dtype=object)
+    return Histories(table, len(rows) + dropped.total(), dropped)
 
 
 def mean_features(features: np.ndarray, users: np.ndarray) -> np.ndarray:

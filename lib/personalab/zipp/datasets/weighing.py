@@ -96,8 +96,8 @@ def resampled(
 ) -> np.ndarray:
     """(m, 2, k) `raked_means` of the m of n draws that could be raked; whole clusters are drawn with replacement."""
     rows = list(pd.Series(np.arange(len(values))).groupby(np.asarray(clusters)).indices.values())
-    draws = np.empty((n, 2, values.shape[1]))
-    for i in range(n):
+    draws = np.full((n, 2, values.shape[1]), np.nan)
+    for i in range(n if rows else 0):
         pick = np.concatenate([rows[j] for j in rng.integers(len(rows), size=len(rows))])
         draws[i] = raked_means(values[pick], labels.iloc[pick], targets, max_iter)
     return draws[~np.isnan(draws).all(axis=(1, 2))]
