@@ -225,3 +225,14 @@ def test_a_wrong_card_is_named(folder, tmp_path):
     (copy / "model.safetensors").rename(copy / "pytorch_model.bin")
     with pytest.raises(ValueError, match="is a pickle"):
         local.route(card(copy))
+
+
+@pytest.mark.parametrize("p", [0.1, 0.5, 0.9, 0.95, 0.999])
+@pytest.mark.parametrize("spread", [0.01, 1.0, 3.0, 8.0])
+def test_top_p_keeps_what_the_librarys_own_warper_keeps(p, spread):
+    """From a flat distribution, where it hands over, to one token that holds nearly all."""
+    from transformers import TopPLogitsWarper
+
+    scores = spread * torch.randn(16, 2000, generator=torch.Generator().manual_seed(int(100 * p)))
+    assert torch.equal(local.TopP(p)(None, scores), TopPLogitsWarper(p)(None, scores))
+    assert torch.equal(local.TopP(p)(None, scores[:, :50]), TopPLogitsWarper(p)(None, scores[:, :50]))

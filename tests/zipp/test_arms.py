@@ -58,3 +58,36 @@ def test_the_same_seed_gives_the_same_interval():
     assert Arms(table(), "one").lift("own", "none", "score") == Arms(table(), "one").lift(
         "own", "none", "score"
     )
+
+
+def test_tables_hold_the_same_intervals_and_a_row_for_what_is_missing():
+    arms = Arms(table(), "one", 200)
+    means = arms.means(["own", "oracle"], "score")
+    assert means["arm"].tolist() == ["own", "oracle"] and means["pictures"].tolist() == [180, 0]
+    assert tuple(means.loc[0, ["estimate", "low", "high"]]) == tuple(arms.mean("own", "score"))
+    assert means.loc[1, ["estimate", "low", "high"]].isna().all()
+    pairs = {"does it help?": ("own", "none"), "how far?": ("oracle", "own")}
+    for found, single in ((arms.differences, arms.difference), (arms.lifts, arms.lift)):
+        rows = found(pairs, "score")
+        assert rows.index.tolist() == list(pairs) and rows["pictures"].tolist() == [180, 0]
+        assert tuple(rows.iloc[0, 1:]) == tuple(single("own", "none", "score"))
+        assert rows.iloc[1, 1:].isna().all()
+
+
+def test_tables_of_nothing_keep_their_columns():
+    arms = Arms(table(), "one")
+    assert arms.means([], "score").columns.tolist() == ["arm", "pictures", "estimate", "low", "high"]
+    assert arms.lifts({}, "score").columns.tolist() == ["pictures", "estimate", "low", "high"]
+
+
+def test_arms_without_a_picture_in_common_have_no_difference():
+    scores = table(people=4)
+    apart = scores[(scores["arm"] == "own") == (scores["seed"] == 0)]
+    rows = Arms(apart, "one", 20).differences({"x": ("own", "none")}, "score")
+    assert rows["pictures"].tolist() == [0] and rows[["estimate", "low", "high"]].isna().all(axis=None)
+
+
+def test_a_gain_over_nothing_is_undefined():
+    scores = table(people=3)
+    scores.loc[scores["arm"] == "none", "score"] = 0.0
+    assert all(np.isnan(Arms(scores, "one", 20).lift("own", "none", "score")))

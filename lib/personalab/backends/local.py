@@ -166,7 +166,7 @@ def _read(writer: Writer, card: dict[str, Any], ids: list[int]) -> Answer:
 
 def _warpers(card: dict[str, Any], chats: Sequence[Chat]) -> list[Any]:
     """What turns the likeliest token into a sampled one: temperature, top-p, noise; nothing at temperature 0."""
-    from transformers import TemperatureLogitsWarper, TopPLogitsWarper
+    from transformers import TemperatureLogitsWarper
 
     call = card.get("call", {})
     temperature, top_p = call.get("temperature", 0.0), call.get("top_p", 1.0)
@@ -174,7 +174,7 @@ def _warpers(card: dict[str, Any], chats: Sequence[Chat]) -> list[Any]:
         return []
     warpers = [TemperatureLogitsWarper(float(temperature))]
     if top_p < 1:
-        warpers.append(TopPLogitsWarper(top_p))
+        warpers.append(TopP(top_p))
     return [*warpers, Gumbel([_seed(card, chat) for chat in chats])]
 
 
@@ -182,6 +182,31 @@ def _seed(card: dict[str, Any], chat: Chat) -> int:
     """Of one answer's noise: the seed that the card and the repeat give, and the messages."""
     parts = [decoding(card, chat).get("seed", chat.repeat), chat.messages]
     return int.from_bytes(hashlib.sha256(json.dumps(parts).encode()).digest()[:8], "big")
+
+
+class TopP:
+    """transformers' TopPLogitsWarper without a sort of the whole vocabulary where few tokens hold the mass p.
+
+    A full sort is a third of the time of a small model; among the likeliest `_LOOKED_AT` tokens the nucleus is nearly
+    always whole, and where it is not the library's own warper does it.
+    """
+
+    _LOOKED_AT = 128
+
+    def __init__(self, p: float):
+        from transformers import TopPLogitsWarper
+
+        self._p, self._whole = p, TopPLogitsWarper(p)
+
+    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
+        """(b, n) ids, ignored, and (b, v) logits to (b, v), -inf outside the smallest set that holds p."""
+        top, places = scores.topk(min(self._LOOKED_AT, scores.shape[1]))
+        share = (top - scores.logsumexp(-1, keepdim=True)).exp()
+        above = share.cumsum(-1) - share
+        if (above[:, -1] + share[:, -1] < self._p).any():
+            return self._whole(input_ids, scores)
+        kept = torch.zeros_like(scores, dtype=torch.bool).scatter(1, places, above < self._p)
+        return scores.masked_fill(~kept, -torch.inf)
 
 
 class Gumbel:

@@ -2,7 +2,7 @@
 
 from .clip import clip_score, image_alignment, zip_lift
 from .cmmd import FloorWarning, cmmd, cmmd_floor, cmmd_per_group
-from .diversity import diversity, diversity_per_group, vendi_score
+from .diversity import diversity, diversity_per_group, kinds_reached, own_kinds, vendi_score
 from .interval import CmmdInterval, cmmd_interval
 from .reward import STAND_IN, WinRate, gallery_preference, swap_averaged_win_rate
 
@@ -20,6 +20,8 @@ __all__ = [
     "diversity_per_group",
     "gallery_preference",
     "image_alignment",
+    "kinds_reached",
+    "own_kinds",
     "swap_averaged_win_rate",
     "vendi_score",
     "zip_lift",

@@ -2,14 +2,16 @@
 
 Four settings by what is shown: nothing (plain), a persona as the system message in the second person (zero-shot),
 prompts written before (few-shot without persona), or both (few-shot). The words of the question stand in
-params/prompts; the model is passed in and may be a template, which says so in its name. Retrieval baselines are not
-here: the prompts shown are the latest ones.
+params/prompts; the model is passed in and may be a template, which says so in its name. Arms of an experiment, one
+way to rewrite each, are tables of questions. Retrieval baselines are not here: the prompts shown are the latest ones.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from ..backends.chat import Chat
+import pandas as pd
+
+from ..backends.chat import Answer, Chat
 from ..backends.composer import Composer, Request, content_words
 from ..backends.limits import Held, within
 from ..backends.llm import LLM
@@ -76,6 +78,74 @@ def rewrite(
         return Held(writer.complete(requests), 0, 0)
     asked = chats(writer, asks, max_words=max_words, template=template, repeat=repeat)
     return within(writer, asked, [max_words] * len(asked))
+
+
+def questions(
+    prompts: pd.DataFrame,
+    histories: Mapping[str, Sequence[str]],
+    *,
+    personas: Mapping[str, str | None] | None = None,
+    shots: int = 0,
+    whose: Mapping[str, str] | None = None,
+) -> pd.DataFrame:
+    """What one arm shows for each of n prompts.
+
+    Args:
+        prompts: a row per prompt: `user`, `basic`, and what else is to be carried along.
+        histories: person -> prompts written before, the oldest first.
+        personas: person -> persona, None or absent where it is missing; None for an arm that shows no persona.
+        shots: how many of the latest earlier prompts are shown; all of them where there are fewer.
+        whose: person -> the person whose persona and earlier prompts are shown; None: everybody's own.
+
+    Returns:
+        The n prompts with `persona` ("" in an arm without, None where it is missing) and `history` (tuples).
+
+    Raises:
+        ValueError: a negative number of shots.
+    """
+    if shots < 0:
+        raise ValueError(f"shots is {shots}; expected 0 or more")
+    who = [one if whose is None else whose[one] for one in prompts["user"]]
+    persona = [""] * len(who) if personas is None else [personas.get(one) or None for one in who]
+    history = [tuple(histories[one])[-shots:] if shots else () for one in who]
+    return prompts.assign(
+        persona=pd.Series(persona, prompts.index, object), history=pd.Series(history, prompts.index, object)
+    )
+
+
+def rewrite_table(
+    writer: LLM | Composer, table: pd.DataFrame, *, max_words: int = 70
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Rewrite the prompts of several arms with one writer.
+
+    Everything is asked in one call, which fills the batches of a local model, and then counted arm by arm from the
+    writer's ledger; a writer without one is asked twice.
+
+    Args:
+        table: rows of `questions` with a column `arm`, under an index without repetitions.
+        max_words: as in `rewrite`.
+
+    Returns:
+        The table without `persona` and `history`, but with `text` and `reason` (why there is none), and for each arm
+        the distinct questions `asked again` and those answers that had to be `cut`.
+
+    Raises:
+        ValueError: repetitions in the index.
+    """
+    if not table.index.is_unique:
+        raise ValueError("the table's index has repetitions; expected none, say after reset_index(drop=True)")
+    there = table[table["persona"].notna()]
+    asks = list(map(Ask, there["basic"], there["persona"], there["history"]))
+    rewrite(writer, asks, max_words=max_words)
+    answers = dict.fromkeys(table.index, Answer(None, "no persona"))
+    counts = dict.fromkeys(table["arm"], (0, 0))
+    for arm, places in there.groupby("arm", sort=False).indices.items():
+        held = rewrite(writer, [asks[i] for i in places], max_words=max_words)
+        answers |= zip(there.index[places], held.answers, strict=True)
+        counts[arm] = held.reasked, held.shortened
+    found = pd.DataFrame(list(answers.values()), table.index, ["text", "reason"], dtype=object)
+    counted = pd.DataFrame.from_dict(counts, "index", columns=["asked again", "cut"])
+    return table.drop(columns=["persona", "history"]).join(found), counted
 
 
 def subject_kept(basic: str, rewritten: str | None) -> float:
