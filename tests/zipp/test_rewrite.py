@@ -37,7 +37,7 @@ def test_each_setting_shows_what_it_may_and_nothing_else(variant, persona, histo
 
 def test_answers_come_in_order_and_long_ones_are_asked_for_once_more():
     held = rewrite(model("word " * 71), [Ask("a"), Ask("b")])
-    assert held.reasked == 2 and [one.text for one in held.answers] == [None, None]
+    assert held.again == [True, True] and [one.text for one in held.answers] == [None, None]
     assert all("no whole sentence" in one.reason for one in held.answers)
     assert rewrite(model(), [Ask("a"), Ask("b")]).answers == [Answer("a boat at dawn")] * 2
 

@@ -19,11 +19,11 @@ _AGAIN = 1000
 
 
 class Held(NamedTuple):
-    """Answers, in order, none longer than its limit; distinct questions asked twice, and of those the answers cut."""
+    """Answers, in order, none longer than its limit; for each whether it was asked for twice, and whether it was cut."""
 
     answers: list[Answer]
-    reasked: int
-    shortened: int
+    again: list[bool]
+    cut: list[bool]
 
 
 def within(llm: LLM, chats: Sequence[Chat], limits: Sequence[int]) -> Held:
@@ -31,19 +31,16 @@ def within(llm: LLM, chats: Sequence[Chat], limits: Sequence[int]) -> Held:
 
     A missing answer stays missing with its reason, as does a long one in which no sentence ends within its limit.
     """
-    answers = _asked(llm, chats)
-    again = {
-        i: second
-        for i, answer in enumerate(answers)
-        if (second := _second(llm, chats[i], answer, limits[i])) is not None
-    }
-    still_long = set()
-    for (i, chat), second in zip(again.items(), _asked(llm, list(again.values())), strict=True):
-        answers[i] = answers[i] if second.text is None else second
-        if _words(answers[i]) > limits[i]:
-            answers[i] = _cut(answers[i], limits[i])
-            still_long.add(chat)
-    return Held(answers, len(set(again.values())), len(still_long))
+    first = _asked(llm, chats)
+    more = [_second(llm, *one) for one in zip(chats, first, limits, strict=True)]
+    second = iter(_asked(llm, [chat for chat in more if chat]))
+    given = [next(second) if chat else answer for chat, answer in zip(more, first, strict=True)]
+    given = [answer if one.text is None else one for one, answer in zip(given, first, strict=True)]
+    long = [_words(answer) > limit for answer, limit in zip(given, limits, strict=True)]
+    answers = [
+        _cut(answer, limit) if cut else answer for answer, limit, cut in zip(given, limits, long, strict=True)
+    ]
+    return Held(answers, [chat is not None for chat in more], long)
 
 
 def whole_sentences(text: str, limit: int) -> str:

@@ -6,6 +6,7 @@ every method, see backends.limits.
 
 from collections.abc import Sequence
 from dataclasses import fields
+from itertools import compress
 
 from ..backends.chat import Answer, Chat
 from ..backends.composer import Request
@@ -37,9 +38,10 @@ class Rewriter:
 
     def complete(self, requests: Sequence[Request]) -> list[Answer]:
         """One answer per request, in order, none longer than its `max_words`."""
-        held = within(self._llm, self.chats(requests), [request.max_words for request in requests])
-        self.reasked += held.reasked
-        self.shortened += held.shortened
+        chats = self.chats(requests)
+        held = within(self._llm, chats, [request.max_words for request in requests])
+        self.reasked += len(set(compress(chats, held.again)))
+        self.shortened += len(set(compress(chats, held.cut)))
         return held.answers
 
     def _chat(self, request: Request) -> Chat:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from ..backends.chat import Answer, Chat
+from ..backends.chat import Chat
 from ..backends.composer import Composer, Request, content_words
 from ..backends.limits import Held, within
 from ..backends.llm import LLM
@@ -66,8 +66,8 @@ def rewrite(
         repeat: which of several answers to the same question.
 
     Returns:
-        n answers of at most `max_words` words, None with a reason where there is none; how many questions were asked
-        twice, and how many of their answers had to be cut.
+        n answers of at most `max_words` words, None with a reason where there is none; for each whether it was asked for
+        twice, and whether it had to be cut.
     """
     if isinstance(writer, Composer):
         shown = [(*((ask.persona,) if ask.persona else ()), *ask.history) for ask in asks]
@@ -75,7 +75,7 @@ def rewrite(
             Request(ask.prompt, captions=texts, max_words=max_words)
             for ask, texts in zip(asks, shown, strict=True)
         ]
-        return Held(writer.complete(requests), 0, 0)
+        return Held(writer.complete(requests), [False] * len(asks), [False] * len(asks))
     asked = chats(writer, asks, max_words=max_words, template=template, repeat=repeat)
     return within(writer, asked, [max_words] * len(asked))
 
@@ -116,10 +116,7 @@ def questions(
 def rewrite_table(
     writer: LLM | Composer, table: pd.DataFrame, *, max_words: int = 70
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Rewrite the prompts of several arms with one writer.
-
-    Everything is asked in one call, which fills the batches of a local model, and then counted arm by arm from the
-    writer's ledger; a writer without one is asked twice.
+    """Rewrite the prompts of several arms with one writer, in one call, which fills the batches of a local model.
 
     Args:
         table: rows of `questions` with a column `arm`, under an index without repetitions.
@@ -127,7 +124,7 @@ def rewrite_table(
 
     Returns:
         The table without `persona` and `history`, but with `text` and `reason` (why there is none), and for each arm
-        the distinct questions `asked again` and those answers that had to be `cut`.
+        how many answers were `asked again`, and how many had to be `cut`.
 
     Raises:
         ValueError: repetitions in the index.
@@ -135,16 +132,16 @@ def rewrite_table(
     if not table.index.is_unique:
         raise ValueError("the table's index has repetitions; expected none, say after reset_index(drop=True)")
     there = table[table["persona"].notna()]
-    asks = list(map(Ask, there["basic"], there["persona"], there["history"]))
-    rewrite(writer, asks, max_words=max_words)
-    answers = dict.fromkeys(table.index, Answer(None, "no persona"))
-    counts = dict.fromkeys(table["arm"], (0, 0))
-    for arm, places in there.groupby("arm", sort=False).indices.items():
-        held = rewrite(writer, [asks[i] for i in places], max_words=max_words)
-        answers |= zip(there.index[places], held.answers, strict=True)
-        counts[arm] = held.reasked, held.shortened
-    found = pd.DataFrame(list(answers.values()), table.index, ["text", "reason"], dtype=object)
-    counted = pd.DataFrame.from_dict(counts, "index", columns=["asked again", "cut"])
+    held = rewrite(
+        writer, list(map(Ask, there["basic"], there["persona"], there["history"])), max_words=max_words
+    )
+    found = pd.DataFrame({"text": None, "reason": "no persona"}, table.index, dtype=object)
+    found.loc[there.index, "text"] = pd.Series([one.text for one in held.answers], there.index, object)
+    found.loc[there.index, "reason"] = pd.Series([one.reason for one in held.answers], there.index, object)
+    counted = (
+        pd.DataFrame({"asked again": held.again, "cut": held.cut}, there.index).groupby(there["arm"]).sum()
+    )
+    counted = counted.reindex(table["arm"].unique(), fill_value=0)
     return table.drop(columns=["persona", "history"]).join(found), counted
 
 
