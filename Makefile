@@ -35,6 +35,7 @@ models: $(TRAINING)  ## train the miniature models (hours; goes on from outputs/
 
 $(RAN)/vptt/s3_2_vprag.ipynb:    $(RAN)/vptt/s3_1_bench.ipynb
 $(RAN)/vptt/s11_statistics.ipynb: $(RAN)/vptt/s3_1_bench.ipynb
+$(RAN)/vptt/s3_3_feedback.ipynb: $(RAN)/vptt/s3_1_bench.ipynb
 $(RAN)/vptt/s3_4_score.ipynb:    $(RAN)/vptt/s3_1_bench.ipynb
 $(RAN)/vptt/s4_2_3_study.ipynb:  $(RAN)/vptt/s3_1_bench.ipynb
 $(RAN)/vptt/s4_2_3_tables.ipynb: $(RAN)/vptt/s4_2_3_study.ipynb
@@ -81,6 +82,7 @@ FROM_STUDY  := q3_subject
 FROM_BENCH  := bench_diversity bench_grounding
 FROM_WHO    := bench_stats bench_ranges bench_neighbours fig9 fig10 fig11
 FROM_VPRAG  := fig_vprag vprag_alternatives
+FROM_FEEDBACK := feedback feedback_intervals feedback_paper fig_feedback
 FROM_SCORE  := fig_score score_ascent
 FROM_AUDIT  := audit audit_simplex audit_ipf fig_simplex
 FROM_ASSETS := fig4
@@ -102,7 +104,7 @@ FROM_DEMO   := zipp_votes zipp_votes_raking zipp_table13 zipp_table14 fig_zipp_g
 FROM_42     := zipp_table1 zipp_controls zipp_arms zipp_table9 zipp_table10 zipp_table11 zipp_table12 zipp_fig3b zipp_fig11 \
                fig_zipp3 fig_zipp10 fig_zipp11
 FROM_LM     := mini_lm mini_lm_taste mini_lm_words fig_mini_lm
-RESULTS     := $(FROM_TABLES) $(FROM_STUDY) $(FROM_BENCH) $(FROM_WHO) $(FROM_VPRAG) $(FROM_SCORE) $(FROM_AUDIT) $(FROM_ASSETS) $(FROM_PANELS) \
+RESULTS     := $(FROM_TABLES) $(FROM_STUDY) $(FROM_BENCH) $(FROM_WHO) $(FROM_VPRAG) $(FROM_FEEDBACK) $(FROM_SCORE) $(FROM_AUDIT) $(FROM_ASSETS) $(FROM_PANELS) \
                $(FROM_WORLD) $(FROM_MODELS) $(FROM_TASTES) $(FROM_LM) $(FROM_REDDIT) $(FROM_GAT) $(FROM_F1) \
                $(FROM_ZIPB) $(FROM_PERSON) $(FROM_REWR) $(FROM_PICT) $(FROM_PUBLIC) $(FROM_PLURAL) $(FROM_DEMO) $(FROM_42)
 
@@ -111,6 +113,7 @@ $(FROM_STUDY):  $(RAN)/vptt/s4_2_3_study.ipynb
 $(FROM_BENCH):  $(RAN)/vptt/s3_1_bench.ipynb
 $(FROM_WHO):    $(RAN)/vptt/s11_statistics.ipynb
 $(FROM_VPRAG):  $(RAN)/vptt/s3_2_vprag.ipynb
+$(FROM_FEEDBACK): $(RAN)/vptt/s3_3_feedback.ipynb
 $(FROM_SCORE):  $(RAN)/vptt/s3_4_score.ipynb
 $(FROM_AUDIT):  $(RAN)/both/x1_audit.ipynb
 $(FROM_ASSETS): $(RAN)/vptt/s10_assets.ipynb
