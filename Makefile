@@ -222,7 +222,7 @@ lint: environment  ## ruff over modules and notebooks; notebooks hold no outputs
 	$(PYTHON) -m nbstripout --verify --keep-id --extra-keys \
 	  "metadata.papermill cell.metadata.papermill metadata.language_info.version" $(NOTEBOOKS:%=notebooks/%.ipynb)
 
-bench: environment  ## scoring, retrieval, drawing, rendering, graph attention and reading dumps beside named peers
+bench: environment  ## scoring, retrieval, drawing, rendering, graph attention, reading dumps, raking and CMMD beside named peers
 	OMP_NUM_THREADS=1 $(PYTHON) tests/bench.py
 	$(PYTHON) tests/bench_pictures.py
 	$(PYTHON) tests/bench_graph.py
