@@ -1,21 +1,20 @@
 """Answers held to a word limit, the same way for whoever asks.
 
 An answer that is too long is asked for once more with the limit repeated; if it still is too long it ends with its
-last whole sentence under the limit. An answer that ran into the model's limit of tokens, where a small model may turn
-in circles, is drawn once more. Nothing else of an answer is changed.
+last whole sentence under the limit. An answer without words, or one that ran into the model's limit of tokens, where a small
+model may turn in circles, is drawn once more. Nothing else of an answer is changed.
 """
 
 import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from .chat import CUT, Answer, Chat
+from .chat import Answer, Chat
 from .llm import LLM
+from .redraw import may_change, redrawn
 from .templates import render
 
 _SENTENCE_END = re.compile(r"[.!?…。！？]['\"”’)\]]*(?=\s|$)")
-#: Moves the number of an answer that is drawn again away from those of the answers wanted.
-_AGAIN = 1000
 
 
 class Held(NamedTuple):
@@ -56,9 +55,9 @@ def _asked(llm: LLM, chats: Sequence[Chat]) -> list[Answer]:
 
 def _second(llm: LLM, chat: Chat, answer: Answer, limit: int) -> Chat | None:
     """What is asked after an answer that will not do: the first question, its answer and the limit once more, or, if
-    the answer was cut, the first question for another draw."""
-    if answer.reason and answer.reason.startswith(CUT):
-        return chat._replace(repeat=chat.repeat + _AGAIN)
+    the answer was cut or without words, the first question for another draw."""
+    if may_change(answer):
+        return redrawn(chat)
     if _words(answer) <= limit:
         return None
     variant = llm.card.get("prompts", "full")

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from ..metrics import zip_lift
 from ..stats import cluster_bootstrap
 from ..stats.effects import Interval
 
@@ -61,9 +62,10 @@ class Arms(NamedTuple):
         return self._interval(both[["a", "b"]].to_numpy(), both["user"], lambda x: (x[:, 0] - x[:, 1]).mean())
 
     def lift(self, a: str, b: str, value: str) -> Interval:
-        """ZIP Lift: by how much the mean of a lies above that of b, in percent of b's (ZIPP F.1); NaN where that is 0."""
+        """ZIP Lift: by how much the mean of a lies above that of b, in percent of b's (ZIPP F.1); NaN where that is not
+        positive."""
         both = self.paired(a, b, value)
-        return self._interval(both[["a", "b"]].to_numpy(), both["user"], _lift)
+        return self._interval(both[["a", "b"]].to_numpy(), both["user"], lambda x: zip_lift(*x.T))
 
     def means(self, arms: Sequence[str], value: str) -> pd.DataFrame:
         """A row per arm: arm, pictures, estimate, low, high; 0 pictures and NaN for an arm that has none."""
@@ -118,9 +120,3 @@ class Arms(NamedTuple):
         if not len(values):
             return _NOTHING
         return cluster_bootstrap(values, users, statistic, np.random.default_rng(self.seed), self.resamples)
-
-
-def _lift(scores: np.ndarray) -> float:
-    """Of (n, 2) scores; NaN where the second column's mean is 0."""
-    a, b = scores.mean(axis=0)
-    return 100 * (a / b - 1) if b else float("nan")

@@ -12,14 +12,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..backends.chat import CUT, WORDLESS, Answer, Chat
+from ..backends.chat import Answer, Chat
 from ..backends.llm import LLM
+from ..backends.redraw import in_form
 from ..backends.templates import render
 
-#: How often an answer without a verdict is asked for again.
-REASKS = 2
-#: Moves the number of an answer that is asked for again away from those of the answers wanted.
-_AGAIN = 1000
 #: The line that is asked for, or the one with which the published PIGReward ends; bold or quoted as models like it.
 _VERDICT = re.compile(r"[\s*`\"'.]*(first|second|tie|image [12] is better)[\s*`\"'.]*", re.I)
 _PREFERENCE = {"first": 1.0, "image 1 is better": 1.0, "second": 0.0, "image 2 is better": 0.0, "tie": 0.5}
@@ -65,7 +62,8 @@ def judge_pairs(llm: LLM, pairs: Sequence[Pair], template: str = "zipp_pair", *,
     Raises:
         ValueError: pictures that are neither PNG nor JPEG, or a card that cannot show any; nothing was asked then.
     """
-    answers, reasked = _answered(llm, questions(llm, pairs, template, repeat=repeat))
+    asked = questions(llm, pairs, template, repeat=repeat)
+    answers, reasked = in_form(llm, asked, lambda _, text: verdict(text) is not None)
     shown_first = [_preference(answer) for answer in answers]
     reasons = [_reason(answer) for answer in answers]
     return Verdicts(
@@ -101,24 +99,6 @@ def verdict(text: str) -> float | None:
     found = [_VERDICT.fullmatch(line) for line in lines]
     said = {_PREFERENCE[match[1].lower()] for match in found if match}
     return said.pop() if len(said) == 1 and found[-1] else None
-
-
-def _answered(llm: LLM, chats: Sequence[Chat]) -> tuple[list[Answer], int]:
-    answers, reasked = llm.complete(chats), 0
-    for turn in range(1, REASKS + 1):
-        again = [i for i, answer in enumerate(answers) if _may_change(answer)]
-        moved = [chats[i]._replace(repeat=chats[i].repeat + _AGAIN * turn) for i in again]
-        reasked += len(set(moved))
-        for i, answer in zip(again, llm.complete(moved), strict=True):
-            answers[i] = answer
-    return answers, reasked
-
-
-def _may_change(answer: Answer) -> bool:
-    """Whether the answer gives no verdict, but another one might."""
-    if answer.text is not None:
-        return verdict(answer.text) is None
-    return answer.reason == WORDLESS or (answer.reason or "").startswith(CUT)
 
 
 def _preference(answer: Answer) -> float:

@@ -13,18 +13,15 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from ...backends.chat import CUT, WORDLESS, Answer, Chat
+from ...backends.chat import Answer, Chat
 from ...backends.llm import LLM
 from ...backends.pictures import png
+from ...backends.redraw import in_form
 from ...backends.templates import render
 from ...records import Task
 from . import canvas
 from .reading import Reading, read
 
-#: How often an answer off form is asked for again.
-REASKS = 2
-#: Moves the number of an answer that is asked for again away from those of the answers wanted.
-_AGAIN = 1000
 #: Cases whose canvases are held in memory at a time.
 _BATCH = 100
 NO_PICTURE = "no picture to judge"
@@ -170,25 +167,12 @@ def _images(case: Case, order: Mapping[str, str]) -> tuple[bytes, ...]:
 
 
 def _readings(llm: LLM, chats: Sequence[Chat], labels: Sequence[Sequence[str]]) -> tuple[list[Reading], int]:
-    answers, reasked = llm.complete(chats), 0
-    for turn in range(1, REASKS + 1):
-        again = [i for i, answer in enumerate(answers) if _may_change(answer, labels[i])]
-        moved = [chats[i]._replace(repeat=chats[i].repeat + _AGAIN * turn) for i in again]
-        reasked += len(set(moved))
-        for i, answer in zip(again, llm.complete(moved), strict=True):
-            answers[i] = answer
-    return [_reading(answer, labels[i]) for i, answer in enumerate(answers)], reasked
+    answers, reasked = in_form(llm, chats, lambda i, text: read(text, labels[i]).lines is not None)
+    return [_reading(*one) for one in zip(answers, labels, strict=True)], reasked
 
 
 def _reading(answer: Answer, labels: Sequence[str]) -> Reading:
     return Reading(None, answer.reason) if answer.text is None else read(answer.text, labels)
-
-
-def _may_change(answer: Answer, labels: Sequence[str]) -> bool:
-    """Whether the answer gives no scores, but another one might."""
-    if answer.text is not None:
-        return read(answer.text, labels).lines is None
-    return answer.reason == WORDLESS or (answer.reason or "").startswith(CUT)
 
 
 def _rows(case: Case, order: Mapping[str, str], reading: Reading) -> list[tuple]:
