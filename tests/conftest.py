@@ -5,7 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -45,6 +45,17 @@ def environment(root: Path) -> dict[str, str]:
         key: value for key, value in os.environ.items() if not key.startswith(("MAKE", "COV_", "MFLAGS"))
     }
     return inherited | {"PYTHONPATH": str(root / "lib")}
+
+
+@pytest.fixture(scope="module")
+def one_thread() -> Iterator[None]:
+    """One thread of torch for a module: the same sums on any machine, and no waiting for each other on a busy one."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture

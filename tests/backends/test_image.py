@@ -23,12 +23,7 @@ from personalab.world.draw import draw
 CARD = {"kind": "none", "model": "fake", "batch_size": 4, "call": {"guidance_scale": 3.0}}
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def picture(request: Request) -> np.ndarray:

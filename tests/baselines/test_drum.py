@@ -23,12 +23,7 @@ HISTORY = ["a red boat", "a lamp in the rain", "two lamps"]
 BACKBONES = ["stable-diffusion", "sdxl", "sd3", "flux"]
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 # ---- the coreset

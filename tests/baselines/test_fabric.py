@@ -1,5 +1,6 @@
 """FABRIC: its attention against loops, its limits against plain pipelines, its effect in the drawn world."""
 
+import copy
 import math
 
 import numpy as np
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from backends import tiny_models
 from personalab.backends import embed, pipelines
 from personalab.backends.pictures import Request
-from personalab.baselines import fabric
+from personalab.baselines import denoising, fabric
 from personalab.world import captions, scenes
 from personalab.world.draw import draw
 
@@ -20,12 +21,7 @@ NEVER = fabric.Schedule(strong=0.0, weak=0.0)
 ALWAYS = fabric.Schedule(weak=1.0)
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="module", params=["stable-diffusion", "sdxl"])
@@ -46,6 +42,24 @@ def sample(pipeline, prompts=("a lamp", "a boat"), **more) -> np.ndarray:
     generators = [torch.Generator().manual_seed(i) for i in range(len(prompts))]
     settings = {"num_inference_steps": 3, "guidance_scale": 5.0, "height": 16, "width": 16} | more
     return pipeline(list(prompts), generator=generators, output_type="latent", **settings).images.numpy()
+
+
+# ---- the references
+
+
+def test_an_encoder_that_overflows_in_half_precision_works_in_single_and_is_put_back(tiny):
+    pipeline = copy.deepcopy(tiny[0])
+    plain = denoising.latents_of(pipeline, noise_pictures(2))
+    pipeline.vae.half().register_to_config(force_upcast=True)
+    found = denoising.latents_of(pipeline, noise_pictures(2))
+    assert found.dtype == torch.float32 and pipeline.vae.dtype == torch.float16
+    assert torch.allclose(found, plain, rtol=1e-2, atol=1e-2), "weights rounded to half, sums in single"
+
+
+def test_pictures_of_the_size_rendered_are_encoded_as_adapters_encode_theirs(tiny):
+    pipeline, card = tiny
+    mine = fabric.latents(pipeline, card, noise_pictures(3))
+    assert torch.allclose(mine, denoising.latents_of(pipeline, noise_pictures(3)), atol=1e-6)
 
 
 # ---- the attention

@@ -18,12 +18,7 @@ TASTE = Preferences(["soft light", "pastel colours"], ["harsh lines"])
 TWO = [Request("a boat on the quay", 1), Request("a lamp", 2, negative="")]
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="module")

@@ -189,12 +189,8 @@ def tastes(people: int, seed: int, width: int = 12) -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory) -> miniature.MiniProxy:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    model = miniature.train_proxy(tastes(200, 0), tmp_path_factory.mktemp("proxy"), steps=40)
-    torch.set_num_threads(before)
-    return model
+def trained(one_thread, tmp_path_factory) -> miniature.MiniProxy:
+    return miniature.train_proxy(tastes(200, 0), tmp_path_factory.mktemp("proxy"), steps=40)
 
 
 def test_training_learns_what_strangers_would_like(trained):

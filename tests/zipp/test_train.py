@@ -14,12 +14,7 @@ from personalab.zipp.encoders import GATv2Encoder, SAGEEncoder
 USERS, COMMUNITIES = 600, 120
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def world(share, seed=0):

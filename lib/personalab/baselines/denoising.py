@@ -41,16 +41,31 @@ def backbone(pipeline: Any) -> torch.nn.Module:
     )
 
 
-@torch.no_grad()
 def latents_of(pipeline: Any, images: Sequence[np.ndarray], batch_size: int = 8) -> torch.Tensor:
-    """n pictures of one size, uint8 (h, w, 3), as scaled latents (n, c, h', w') float32 on the pipeline's device."""
-    vae, found = pipeline.vae, []
+    """n pictures of one size, uint8 (h, w, 3), as scaled latents, see `encoded`."""
+    batches = [images[start : start + batch_size] for start in range(0, len(images), batch_size)]
+    return encoded(
+        pipeline, [torch.from_numpy(np.stack(b)).permute(0, 3, 1, 2).float() / 127.5 - 1 for b in batches]
+    )
+
+
+@torch.no_grad()
+def encoded(pipeline: Any, batches: Sequence[torch.Tensor]) -> torch.Tensor:
+    """Batches of pictures (n, 3, h, w) in [-1, 1] as scaled latents (all n, c, h', w') float32 on the pipeline's device.
+
+    The mean of the encoder's answer; an encoder that overflows in half precision, as SDXL's does, works in float32 here.
+    """
+    vae, before = pipeline.vae, pipeline.vae.dtype
+    overflows = getattr(vae.config, "force_upcast", False) and before == torch.float16
     shift = getattr(vae.config, "shift_factor", None) or 0.0
-    for start in range(0, len(images), batch_size):
-        pixels = torch.from_numpy(np.stack(images[start : start + batch_size])).permute(0, 3, 1, 2)
-        pixels = (pixels.float() / 127.5 - 1).to(vae.device, vae.dtype)
-        found.append((vae.encode(pixels).latent_dist.mean.float() - shift) * vae.config.scaling_factor)
-    return torch.cat(found)
+    try:
+        if overflows:
+            vae.to(torch.float32)
+        found = [vae.encode(b.to(pipeline._execution_device, vae.dtype)).latent_dist.mean for b in batches]
+    finally:
+        if overflows:
+            vae.to(before)
+    return (torch.cat(found).float() - shift) * vae.config.scaling_factor
 
 
 def condition(pipeline: Any, prompts: Sequence[str]) -> Condition:

@@ -20,6 +20,7 @@ from torch import Tensor
 
 from ..backends import pipelines
 from ..backends.pictures import Refused, Request, is_picture
+from .denoising import encoded
 
 
 def weighted_attention(query: Tensor, key: Tensor, value: Tensor, n_reference: int, weight: float) -> Tensor:
@@ -128,23 +129,12 @@ def check(pipeline: Any, pictures: Sequence[np.ndarray], guidance: float) -> Non
         )
 
 
-@torch.no_grad()
 def latents(pipeline: Any, card: dict[str, Any], pictures: Sequence[np.ndarray]) -> Tensor:
-    """n pictures (h, w, 3) uint8 as the pipeline's scaled latents (n, c, h', w'), the mean of the encoder's answer."""
-    side = pipeline.unet.config.sample_size * pipeline.vae_scale_factor
-    call, vae = card.get("call", {}), pipeline.vae
+    """n pictures (h, w, 3) uint8, resized to what is rendered, as the pipeline's scaled latents (n, c, h', w')."""
+    side, call = pipeline.unet.config.sample_size * pipeline.vae_scale_factor, card.get("call", {})
     size = {name: call.get(name, side) for name in ("height", "width")}
     pixels = pipeline.image_processor.preprocess([Image.fromarray(picture) for picture in pictures], **size)
-    before, overflows = vae.dtype, vae.config.force_upcast and vae.dtype == torch.float16  # as SDXL's does
-    try:
-        if overflows:
-            vae.to(torch.float32)
-        pixels = pixels.to(pipeline._execution_device, vae.dtype)
-        encoded = torch.cat([vae.encode(one[None]).latent_dist.mode() for one in pixels])
-    finally:
-        if overflows:
-            vae.to(before)
-    return (encoded * vae.config.scaling_factor).to(pipeline.unet.dtype)
+    return encoded(pipeline, pixels.split(1)).to(pipeline.unet.dtype)
 
 
 @contextmanager

@@ -18,12 +18,7 @@ from personalab.world.train.tokenizer import corpus, train_tokenizer
 TOKENIZER = train_tokenizer(corpus(100, 0), 800)
 
 
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="module")

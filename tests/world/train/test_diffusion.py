@@ -26,12 +26,7 @@ TOKENIZER = train_tokenizer(corpus(100, 0), 800)
 PROMPTS = ["a red boat on a river", "a cat in a library at night", "mountains", ""]
 
 
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="module")

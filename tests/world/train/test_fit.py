@@ -10,13 +10,7 @@ from torch import nn
 
 from personalab.world.train.fit import fit, read_log, schedule
 
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def new_model() -> nn.Sequential:
