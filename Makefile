@@ -25,7 +25,7 @@ RAN := $(OUT)/notebooks
 KEY := $(OUT)/keys
 
 # These train the miniature models in models/, which takes hours: only `make models` runs them.
-TRAINING := world/w2_clip world/w3_autoencoder world/w4_diffusion world/w7_language world/w9_eye
+TRAINING := world/w2_clip world/w3_autoencoder world/w4_diffusion world/w7_language world/w9_eye world/w10_adapters
 
 .PHONY: all models
 all: $(filter-out $(TRAINING),$(NOTEBOOKS))  ## run every notebook whose content is new (the default)
@@ -60,6 +60,7 @@ $(RAN)/vptt/s4_3_panels.ipynb:   $(RAN)/vptt/s4_2_2_images.ipynb
 $(RAN)/world/w1_scenes.ipynb:    $(RAN)/vptt/s3_1_bench.ipynb
 $(RAN)/world/w5_evaluation.ipynb: $(RAN)/vptt/s3_1_bench.ipynb
 $(RAN)/world/w6_tastes.ipynb:    $(RAN)/vptt/s4_2_3_study.ipynb
+$(RAN)/world/w10_adapters.ipynb: $(RAN)/vptt/s3_1_bench.ipynb
 $(RAN)/world/w3_autoencoder.ipynb: $(RAN)/world/w2_clip.ipynb
 $(RAN)/world/w4_diffusion.ipynb: $(RAN)/world/w3_autoencoder.ipynb
 
@@ -92,6 +93,7 @@ $(RAN)/zipp/s4_1_baselines.ipynb: $(RAN)/zipp/e_zipbench.ipynb
 $(RAN)/zipp/s4_1_baselines.ipynb: $(RAN)/zipp/s3_1_graph.ipynb
 $(RAN)/zipp/s4_1_baselines.ipynb: $(RAN)/zipp/s4_2_images.ipynb
 $(RAN)/zipp/s4_2_tables.ipynb:   $(RAN)/zipp/s4_1_baselines.ipynb
+$(RAN)/zipp/s4_2_tables.ipynb:   $(RAN)/zipp/e_zipbench.ipynb
 $(RAN)/zipp/s4_2_tables.ipynb:   $(RAN)/zipp/s4_2_rewrites.ipynb
 $(RAN)/zipp/x3_multiverse.ipynb: $(RAN)/zipp/e_zipbench.ipynb
 $(RAN)/zipp/x3_multiverse.ipynb: $(RAN)/zipp/f_1_ablations.ipynb
@@ -103,6 +105,7 @@ $(RAN)/zipp/x3_multiverse.ipynb: $(RAN)/zipp/s4_2_3_pluralism.ipynb
 $(RAN)/zipp/x3_multiverse.ipynb: $(RAN)/zipp/s4_2_images.ipynb
 $(RAN)/zipp/x3_multiverse.ipynb: $(RAN)/zipp/s4_2_rewrites.ipynb
 $(RAN)/zipp/s5_user_study.ipynb: $(RAN)/zipp/s4_2_images.ipynb
+$(RAN)/zipp/s5_user_study.ipynb: $(RAN)/zipp/s4_1_baselines.ipynb
 $(RAN)/zipp/s5_user_study.ipynb: $(RAN)/zipp/s4_2_rewrites.ipynb
 $(RAN)/zipp/s5_user_study.ipynb: $(RAN)/zipp/e_zipbench.ipynb
 $(RAN)/zipp/s5_user_study.ipynb: $(RAN)/zipp/s3_1_graph.ipynb
@@ -155,8 +158,8 @@ FROM_42     := zipp_table1 zipp_controls zipp_arms zipp_table9 zipp_table10 zipp
                fig_zipp3 fig_zipp10 fig_zipp11
 FROM_Z5     := zipp_table15 zipp_study_claims zipp_study_clusters zipp_study_agreement zipp_study_slopes fig_zipp_study
 FROM_BASE   := table4 table4_control table4_copying fig7 fig8
-FROM_Z41    := zipp_baselines fig_zipp_baselines
-FROM_X2     := x2 x2_agreement fig_x2
+FROM_Z41    := zipp_baselines zipp_versus fig_zipp_baselines
+FROM_X2     := x2 x2_agreement fig_x2 fig_x2_cost
 FROM_X3     := zipp_multiverse zipp_orders fig_zipp_multiverse
 FROM_CLAIMS := claims claims_numbers
 FROM_LM     := mini_lm mini_lm_taste mini_lm_words fig_mini_lm

@@ -110,3 +110,11 @@ def test_an_empty_text_stays_empty_in_csv():
     run = FakeRun()
     tables.save_table(run, pd.DataFrame({"state": ["", "-x"], "n": [1, 2]}), "t", "x")
     assert run.files["tables/t.csv"].decode().splitlines() == ["state,n", ",1", "'-x,2"]
+
+
+def test_a_rounded_zero_has_no_sign():
+    """-0.0004 and 0.0004 say the same at three decimals, in every format."""
+    run = FakeRun()
+    tables.save_table(run, pd.DataFrame({"gap": [-0.0004, 0.0004, -0.4]}), "t", "x")
+    assert run.files["tables/t.csv"].decode().splitlines() == ["gap", "0.0", "0.0", "-0.4"]
+    assert "-0.000" not in run.files["tables/t.md"].decode()

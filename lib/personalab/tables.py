@@ -22,6 +22,8 @@ def save_table(run: Run, table: pd.DataFrame, name: str, caption: str, decimals:
         decimals: floats are rounded to this many, in every format.
     """
     shown = table.reset_index(drop=True).round(decimals)
+    floats = shown.select_dtypes("float").columns
+    shown[floats] += 0.0  # a zero has no sign: it would follow the order of additions
     note = f"{caption} Profile {run.profile}, inputs {run.stamp}."
     html = to_html(shown, note, decimals)
     run.write("tables", f"{name}.csv", (_inert(shown).to_csv(index=False)).encode())

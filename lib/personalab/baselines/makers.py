@@ -13,7 +13,7 @@ Defaults are the methods' own, for pictures of 512 pixels and more. At 64 pixels
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import cache
+from functools import cache, partial
 from math import isqrt
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -21,6 +21,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
+from ..backends import pipelines
 from ..backends.backbone import Backbone
 from ..backends.backbone import load as load
 from ..backends.image import ImageBackend, Render
@@ -46,6 +47,13 @@ class Material(NamedTuple):
     disliked: Sequence[np.ndarray] = ()
 
 
+def plain(backbone: Backbone) -> ImageBackend:
+    """No method: what a request says and nothing else, under the keys of image.load, so that both find the same pictures."""
+    render = draws(backbone)
+    reading = {"read": backbone.read, "rewrite": backbone.rewrite, "identity": dict(backbone.identity)}
+    return ImageBackend(backbone.name, backbone.card, render, store=backbone.store, **reading)
+
+
 def fabric(
     backbone: Backbone, material: Material, *, steps: int = 20, guidance: float = 8.0, seed: int = 0
 ) -> ImageBackend:
@@ -57,7 +65,7 @@ def fabric(
         return fabrics.renderer(backbone.pipeline, backbone.card, liked, disliked, **settings)
 
     lacking = None if liked else "no liked picture"
-    return _backend(backbone, "FABRIC", material.user, settings, [*liked, "|", *disliked], lacking, build)
+    return prepared(backbone, "FABRIC", material.user, settings, [*liked, "|", *disliked], lacking, build)
 
 
 def drum(
@@ -83,7 +91,7 @@ def drum(
 
     seen = [*references, *_arrays(adapter.state_dict())]
     lacking = None if references else "no prompt"
-    return _backend(backbone, "DrUM", material.user, settings, seen, lacking, build)
+    return prepared(backbone, "DrUM", material.user, settings, seen, lacking, build)
 
 
 def viper(
@@ -92,20 +100,25 @@ def viper(
     preferences: vipers.Preferences,
     *,
     degree: float = vipers.DEGREE,
+    refiner: Backbone | None = None,
 ) -> ImageBackend:
     """ViPer: guidance by what the person likes and dislikes; of the material, only who it is of.
 
     Args:
         preferences: as viper.extract or viper.from_galleries finds them.
         degree: how much they count; 0.85 as released.
+        refiner: SDXL's, for the last fifth of the noise, as ViPer was released; None for none.
     """
-    settings = {"degree": degree}
+    settings: dict[str, Any] = {"degree": degree}
+    if refiner is not None:
+        settings["refiner"] = [refiner.card["model"], dict(refiner.identity)]
 
     def build() -> Render:
-        return vipers.renderer(backbone.pipeline, backbone.card, preferences, degree)
+        last = None if refiner is None else refiner.pipeline
+        return vipers.renderer(backbone.pipeline, backbone.card, preferences, degree, last)
 
     lacking = None if any(preferences) else "no preference"
-    return _backend(backbone, "ViPer", material.user, settings, map(str, preferences), lacking, build)
+    return prepared(backbone, "ViPer", material.user, settings, map(str, preferences), lacking, build)
 
 
 def lora(
@@ -137,7 +150,7 @@ def lora(
 
     settings = {"recipe": recipe._asdict(), "scale": scale}
     lacking = None if liked else "no liked picture"
-    return _backend(backbone, "DB-LoRA", material.user, settings, seen, lacking, build)
+    return prepared(backbone, "DB-LoRA", material.user, settings, seen, lacking, build)
 
 
 def grid(
@@ -154,10 +167,17 @@ def grid(
     tensors = {f"{part}.{name}": t for part, of in adapter.tensors.items() for name, t in of.items()}
     seen = [*liked, adapter.side, *_arrays(adapter.encoder.state_dict() | tensors)]
     lacking = None if liked else "no liked picture"
-    return _backend(backbone, "Grid", material.user, settings, seen, lacking, build)
+    return prepared(backbone, "Grid", material.user, settings, seen, lacking, build)
 
 
-def _backend(
+def draws(backbone: Backbone) -> Render:
+    """Requests to pictures by a backbone as it is: a pipeline, or the function of a service (see in_context.service)."""
+    if backbone.card["kind"] == "diffusers":
+        return partial(pipelines.run, backbone.pipeline, backbone.card)
+    return backbone.pipeline
+
+
+def prepared(
     backbone: Backbone,
     method: str,
     user: str,
@@ -166,13 +186,20 @@ def _backend(
     lacking: str | None,
     build: Callable[[], Render],
 ) -> ImageBackend:
-    """A backend that prepares the method when a first picture is missing, or refuses all of them."""
-    prepared = cache(build)
+    """A backend that prepares the method when a first picture is missing, or refuses all of them.
+
+    Args:
+        settings: of the method, which change its pictures.
+        seen: texts, numbers and arrays that it was shown, in their order.
+        lacking: why it cannot be prepared, None if it can.
+        build: prepares it.
+    """
+    built = cache(build)
 
     def render(requests: Sequence[Request]) -> Sequence[np.ndarray | Refused]:
         if lacking:
             return [Refused(f"{method} has nothing to learn from: {lacking}")] * len(requests)
-        return prepared()(requests)
+        return built()(requests)
 
     facts = {"method": method, "user": user, "settings": json.dumps(settings), "material": _hash(seen)}
     return ImageBackend(

@@ -39,7 +39,7 @@ def clip(folder: Path, model: CLIPModel, tokenizer: CLIPTokenizer, **training: U
     tokenizer.save_pretrained(folder)
     new_processor().save_pretrained(folder)
     recipe = "Batches of 128 drawn scenes with fresh captions; AdamW, cosine schedule, bfloat16 autocast."
-    _finish(folder, "A miniature CLIP", f"CLIPModel, {_size(model)}", recipe, **training)
+    finish(folder, "A miniature CLIP", f"CLIPModel, {size(model)}", recipe, **training)
 
 
 def stable_diffusion(folder: Path, pipeline: StableDiffusionPipeline, **training: Unpack[Training]) -> None:
@@ -53,8 +53,8 @@ def stable_diffusion(folder: Path, pipeline: StableDiffusionPipeline, **training
         "(frozen), a tenth of the captions empty, averaged weights. The autoencoder is the one class that is not stock: "
         "`import personalab.world.autoencoder` before `DiffusionPipeline.from_pretrained`."
     )
-    what = f"StableDiffusionPipeline, UNet of {_size(pipeline.unet)}"
-    _finish(folder, "A miniature Stable Diffusion", what, recipe, **training)
+    what = f"StableDiffusionPipeline, UNet of {size(pipeline.unet)}"
+    finish(folder, "A miniature Stable Diffusion", what, recipe, **training)
 
 
 def language(
@@ -78,8 +78,8 @@ def language(
         "It rewrites prompts and describes invented users in the sentence frames it was taught, from the `brief` prompts "
         "of params/prompts. It follows no other instruction and knows nothing of the world outside its lessons."
     )
-    what = f"Qwen2ForCausalLM, {_size(model)}"
-    _finish(folder, "A miniature language model", what, recipe, data, limits, **training)
+    what = f"Qwen2ForCausalLM, {size(model)}"
+    finish(folder, "A miniature language model", what, recipe, data, limits, **training)
 
 
 def _tidy(folder: Path) -> None:
@@ -101,11 +101,12 @@ def megabytes(folder: Path) -> float:
     return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()) / 1e6
 
 
-def _size(model: torch.nn.Module) -> str:
+def size(model: torch.nn.Module) -> str:
+    """Parameters of a model, in millions and words."""
     return f"{sum(p.numel() for p in model.parameters()) / 1e6:.2f} M parameters"
 
 
-def _finish(
+def finish(
     folder: Path,
     title: str,
     what: str,
@@ -114,7 +115,7 @@ def _finish(
     limits: str = _LIMITS,
     **training: Unpack[Training],
 ) -> None:
-    """Tidy what was saved and write the card."""
+    """Tidy what was saved and write the card: data, recipe, hardware, scores, limits, in whole sentences."""
     _tidy(folder)
     last = training["log"][-1]
     hours = f", {last['seconds'] / 3600:.1f} h of training" if "seconds" in last else ""
