@@ -91,6 +91,7 @@ $(RAN)/zipp/s4_2_tables.ipynb:   $(RAN)/zipp/s3_1_encoder.ipynb
 $(RAN)/zipp/s4_2_tables.ipynb:   $(RAN)/zipp/f_1_ablations.ipynb
 $(RAN)/zipp/s4_1_baselines.ipynb: $(RAN)/zipp/e_zipbench.ipynb
 $(RAN)/zipp/s4_1_baselines.ipynb: $(RAN)/zipp/s3_1_graph.ipynb
+$(RAN)/zipp/s4_1_baselines.ipynb: $(RAN)/zipp/s3_1_personas.ipynb
 $(RAN)/zipp/s4_1_baselines.ipynb: $(RAN)/zipp/s4_2_images.ipynb
 $(RAN)/zipp/s4_2_tables.ipynb:   $(RAN)/zipp/s4_1_baselines.ipynb
 $(RAN)/zipp/s4_2_tables.ipynb:   $(RAN)/zipp/e_zipbench.ipynb

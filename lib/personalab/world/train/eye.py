@@ -16,7 +16,7 @@ from ..eye import Eye
 from ..words import attributes
 from .fit import fit
 from .pictures import Pictures, batch
-from .publish import Training, _finish, _size
+from .publish import Training, finish, size
 
 #: Noise on the latents of what goes through the autoencoder, as a share of their spread.
 _LATENT_NOISE = 0.15
@@ -92,4 +92,4 @@ def publish(folder: Path, model: Eye, **training: Unpack[Training]) -> None:
         "bfloat16 autocast."
     )
     data = "Scenes drawn by `personalab.world`; no generated picture, no photograph, no person's data."
-    _finish(folder, "A miniature eye", f"Convolutional classifier, {_size(model)}", recipe, data, **training)
+    finish(folder, "A miniature eye", f"Convolutional classifier, {size(model)}", recipe, data, **training)
