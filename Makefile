@@ -121,7 +121,7 @@ $(RAN)/both/x2_one_bench.ipynb: $(RAN)/zipp/s4_2_rewrites.ipynb
 # The table of claims reads tables as files, so it comes after all that make them.
 $(RAN)/both/x4_claims.ipynb: $(RAN)/both/x1_audit.ipynb
 $(RAN)/both/x4_claims.ipynb: $(patsubst %,$(RAN)/vptt/%.ipynb,s3_3_feedback s4_2_1_trust s4_2_2_images s4_2_3_tables s7_2_baselines)
-$(RAN)/both/x4_claims.ipynb: $(patsubst %,$(RAN)/zipp/%.ipynb,s3_1_encoder s3_1_personas s4_1_baselines s4_2_2_public s4_2_3_pluralism s4_2_4_demographics s4_2_tables s5_user_study)
+$(RAN)/both/x4_claims.ipynb: $(patsubst %,$(RAN)/zipp/%.ipynb,s3_1_encoder s3_1_personas s4_1_baselines s4_2_2_public s4_2_3_pluralism s4_2_4_demographics s4_2_tables s5_user_study x3_multiverse)
 
 # ---- Figures and tables, by the notebook that makes them -----------------------------------------------------
 

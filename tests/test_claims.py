@@ -57,6 +57,15 @@ def test_one_of_many_that_holds_by_chance_does_not_make_a_claim_hold():
     assert claims.together(["holds", "not measured"]) == "holds in part"
 
 
+def test_a_claim_may_say_how_many_of_its_numbers_hold():
+    open_, failed = "cannot be told at this size", "does not hold"
+    assert claims.together(["holds"] * 3 + [failed], least=3) == "holds"
+    assert claims.together(["holds"] * 2 + [failed] * 2, least=3) == failed
+    assert claims.together(["holds", open_, open_, failed], least=3) == open_
+    assert claims.together(["holds"] * 2 + ["not measured", failed], least=3) == open_
+    assert claims.together(["not measured"] * 4, least=3) == "not measured"
+
+
 def test_a_bound_is_a_number_or_another_row():
     assert outcomes(above=4.0) == ["holds"] and outcomes(below=4.0) == ["does not hold"]
     assert outcomes(above=[{"method": "b"}, {"method": "c"}]) == ["holds", "cannot be told at this size"]

@@ -1,5 +1,6 @@
 """Screens driven in Python, as a participant would: consent, answers, coming back, errors, and what the page is told."""
 
+import asyncio
 import io
 import itertools
 import json
@@ -13,7 +14,7 @@ from comm import DummyComm
 from PIL import Image
 
 from personalab.backends.chat import Answer
-from personalab.study import intake, pairwise, quality, rating
+from personalab.study import intake, pairwise, parts, quality, rating
 from personalab.study.answers import Intake
 from personalab.study.plan import CONDITIONS, labels, pairs_plan
 from personalab.study.screen import Screen
@@ -115,6 +116,27 @@ def test_a_participant_gets_from_consent_to_thanks_and_all_is_stored(kind, store
         assert len(store.answers("P01", kind)) == done + 1, "saved before the next page is there"
     assert "Thank you" in shown(screen, "thanks") and f"All {total} parts" in shown(screen, "progress")
     assert screen.find("study-next").disabled and shown(screen, "error") == ""
+
+
+def test_a_press_does_not_overtake_the_last_step_of_a_slider_and_counts_once(store):
+    screen = agree(rating_screen(store))
+    sliders = [screen.find(f"study-slider-{label}") for label in "ABCD"]
+    for slider in sliders:
+        slider.value = 2.5
+
+    async def press_twice_then_slide():
+        for _ in range(2):  # as messages from a browser, of which the slider's comes last
+            screen.find("study-next").comm.handle_msg(
+                {"content": {"data": {"method": "custom", "content": {"event": "click"}}}, "buffers": []}
+            )
+        sliders[0].value = 3.0
+        assert store.answers("P01", "rating") == {}
+        await asyncio.sleep(2 * parts.SETTLED)
+
+    asyncio.run(press_twice_then_slide())
+    (answer,) = store.answers("P01", "rating").values()
+    assert [one["rating"] for one in answer["ratings"]] == [3.0, 2.5, 2.5, 2.5]
+    assert shown(screen, "error") == "" and "Part 2 of 3" in shown(screen, "progress")
 
 
 @pytest.mark.parametrize("kind", SCREENS)

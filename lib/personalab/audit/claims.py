@@ -54,15 +54,22 @@ def outcome(low: float, high: float, lower: float, upper: float) -> Outcome:
     return "does not hold" if high <= lower else "cannot be told at this size"
 
 
-def together(outcomes: Sequence[Outcome]) -> Outcome:
+def together(outcomes: Sequence[Outcome], least: int | None = None) -> Outcome:
     """Of several numbers: "holds" if all do, "holds in part" if at least half do, else "does not hold" if one fails.
 
     Where fewer hold and none fails it "cannot be told at this size": one of many holds by chance. What is not measured
     takes the place of a number that does not hold, unless nothing is measured.
+
+    Args:
+        least: how many must hold, of a claim that says so; it then holds or fails as a whole, and is open while the
+            numbers that are open or not measured could still decide it.
     """
     found, held = set(outcomes), outcomes.count("holds")
     if not found - {"not measured"}:
         return "not measured"
+    if least is not None:
+        failed = len(outcomes) - outcomes.count("does not hold") < least
+        return "holds" if held >= least else "does not hold" if failed else "cannot be told at this size"
     if 2 * held >= len(outcomes):
         return "holds" if held == len(outcomes) else "holds in part"
     return "does not hold" if "does not hold" in found else "cannot be told at this size"
@@ -122,7 +129,7 @@ def table(
     """One row per claim: claim, paper, place, printed, audit, ours, asked, verdict, larger profiles.
 
     Args:
-        claims: as in params/claims.yaml.
+        claims: as in params/claims.yaml; `least`, where a claim says how many of its numbers hold.
         findings: of the audit.
         read: tables of this profile.
         larger: tables of a larger one; where none of a claim's is there, the column says "not run".
@@ -130,13 +137,13 @@ def table(
     rows = []
     for claim in claims:
         ours, theirs = ([one for m in claim["measures"] for one in measured(m, of)] for of in (read, larger))
-        verdicts = [together([one.outcome for one in found]) for found in (ours, theirs)]
+        verdicts = [together([one.outcome for one in found], claim.get("least")) for found in (ours, theirs)]
         row = {key: claim[key] for key in ("claim", "paper", "place", "printed")}
-        asked = "; ".join(dict.fromkeys(one.asked for one in ours if one.outcome != "not measured"))
+        asked = [one.asked + " (not measured)" * (one.outcome == "not measured") for one in ours]
         row |= {
             "audit": audited(claim["audit"], findings),
             "ours": said(ours),
-            "asked": asked,
+            "asked": "; ".join(dict.fromkeys(asked)),
             "verdict": verdicts[0],
         }
         rows.append(row | {"larger profiles": "not run" if verdicts[1] == "not measured" else verdicts[1]})

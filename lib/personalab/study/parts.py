@@ -4,6 +4,7 @@ Texts are shown as text, whatever signs they hold. Pictures are PNG bytes withou
 come from. Every control has a tooltip and a DOM class that begins with "study-".
 """
 
+import asyncio
 from collections.abc import Callable, Sequence
 from html import escape
 from pathlib import Path
@@ -18,7 +19,29 @@ from ..sources import ROOT
 
 #: The width of the box around, less the margins that every widget has.
 FULL = "calc(100% - 4px)"
+#: Seconds between a press in the browser and what it does.
+SETTLED = 0.4
 W = TypeVar("W", bound=widgets.DOMWidget)
+
+
+class PatientButton(widgets.Button):
+    """A button that waits, when pressed in a browser, for what was entered before.
+
+    A browser holds back a control's last value while the one before is on its way, but never a press: it may overtake
+    the last step of a slider. What is pressed meanwhile does nothing, and `click()` does not wait.
+    """
+
+    _waiting = False
+
+    def _handle_button_msg(self, _: Any, content: dict, buffers: Any) -> None:
+        if content.get("event") != "click" or self._waiting:
+            return
+        self._waiting = True
+        asyncio.get_running_loop().call_later(SETTLED, self._act)
+
+    def _act(self) -> None:
+        self._waiting = False
+        self.click()
 
 
 def wording(path: str | Path, *keys: str) -> dict[str, Any]:
@@ -70,7 +93,7 @@ def button(
     words: str, name: str, tooltip: str, action: Callable[[], None], style: str = ""
 ) -> widgets.Button:
     """A button that calls `action`."""
-    made = marked(widgets.Button(description=words, tooltip=tooltip, button_style=style), name)
+    made = marked(PatientButton(description=words, tooltip=tooltip, button_style=style), name)
     made.on_click(lambda _: action())
     return made
 
