@@ -58,6 +58,18 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(before)
 
 
+@pytest.fixture(scope="module")
+def backbone(tmp_path_factory):
+    """A random Stable Diffusion for the methods that wrap one, with nothing kept."""
+    from backends import tiny_models
+    from personalab.backends import pipelines
+    from personalab.backends.backbone import Backbone
+
+    folder = tiny_models.save_pipeline("stable-diffusion", tmp_path_factory.mktemp("tiny"))
+    card = tiny_models.pipeline_card("stable-diffusion", folder)
+    return Backbone("tiny", card, pipelines.load(card))
+
+
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
     """Makefile and lib/ of this repository with three small notebooks: two in a row and one apart."""

@@ -4,22 +4,13 @@ import pytest
 import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from backends import tiny_models
-from personalab.backends import pipelines
 from personalab.backends.flops import gigaflops
 from personalab.backends.image import ImageBackend
 from personalab.backends.pictures import Request
 from personalab.baselines import lora, makers
-from personalab.baselines.makers import Backbone, Material
+from personalab.baselines.makers import Material
 
 pytestmark = pytest.mark.usefixtures("one_thread")
-
-
-@pytest.fixture(scope="module")
-def backbone(tmp_path_factory) -> Backbone:
-    folder = tiny_models.save_pipeline("stable-diffusion", tmp_path_factory.mktemp("tiny"))
-    card = tiny_models.pipeline_card("stable-diffusion", folder)
-    return Backbone("tiny", card, pipelines.load(card))
 
 
 def counted(backend: ImageBackend) -> tuple[float, float]:

@@ -12,7 +12,7 @@ from personalab.backends import embed, pipelines
 from personalab.backends.image import ImageBackend
 from personalab.backends.pictures import Request
 from personalab.baselines import drum, fabric, grid, grid_training, lora, makers, viper
-from personalab.baselines.makers import Backbone, Material
+from personalab.baselines.makers import Material
 
 TWO = [Request("a boat", 1), Request("a lamp", 2)]
 RECIPE = lora.Recipe("q", steps=1, rank=2, optimiser="adamw", rate=0.01, batch_size=2)
@@ -22,14 +22,6 @@ Make = Callable[..., ImageBackend]
 
 
 pytestmark = pytest.mark.usefixtures("one_thread")
-
-
-@pytest.fixture(scope="module")
-def backbone(tmp_path_factory) -> Backbone:
-    """A random pipeline that draws, with nothing kept."""
-    folder = tiny_models.save_pipeline("stable-diffusion", tmp_path_factory.mktemp("tiny"))
-    card = tiny_models.pipeline_card("stable-diffusion", folder)
-    return Backbone("tiny", card, pipelines.load(card))
 
 
 @pytest.fixture(scope="module")

@@ -30,9 +30,18 @@ def drum_adapter(
 
 
 def grid_adapter(
-    folder: Path, adapter: grid.GridAdapter, card: str, recipe: str, **training: Unpack[Training]
+    folder: Path,
+    adapter: grid.GridAdapter,
+    card: str,
+    recipe: str,
+    limits: str,
+    **training: Unpack[Training],
 ) -> None:
-    """Save a grid adapter as adapter.safetensors and config.json. Arguments as in `drum_adapter`."""
+    """Save a grid adapter as adapter.safetensors and config.json.
+
+    Args:
+        limits: a sentence on what its test found wanting; the others as in `drum_adapter`.
+    """
     grid_training.save(adapter, folder)
     what = (
         f"An IP-Adapter for the U-Net of {card}, read by `personalab.baselines.grid`: a convolutional encoder reads the "
@@ -42,10 +51,7 @@ def grid_adapter(
         "The U-Net is frozen. The loss is that of one picture of a person, others of theirs being the grid, a tenth of the "
         f"grids and of the prompts empty; AdamW, averaged weights. {recipe}"
     )
-    limits = _OF_THE_WORLD.format(card) + (
-        " A prompt that asks for natural colours or a photograph is overruled by the grid, because grounding asks for them "
-        "where nobody did."
-    )
+    limits = f"{_OF_THE_WORLD.format(card)} {limits}"
     finish(folder, "A miniature grid adapter", what, said, _people(), limits, **training)
 
 
